@@ -1,0 +1,218 @@
+"""The DuckDB file and its one writer thread.
+
+Everything that one evidence block decides (pairs, scores, funnel, spool offsets, events and, now and
+then, a snapshot of the evidence) is committed in one transaction: after any crash a pair is either
+wholly there and its offset passed, or it is read again. The scores are the log: evidence after a
+restart is the last snapshot plus the blocks behind it, bit for bit.
+
+Only this process can open the file, even read-only (DuckDB's lock); others read through HTTP or the
+Parquet export. Rows go in through the Appender: `executemany` is 100 times slower.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from monitor.errors import StoreError
+
+Row = tuple[Any, ...]
+
+# Files that older DuckDB command lines can still open, so operators can look and roll back.
+STORAGE_VERSION = "v1.5.0"
+_NAMED = re.compile(r"^-- name: (\w+)\n(.*?);\s*$", re.DOTALL | re.MULTILINE)
+
+
+def _sql(name: str) -> str:
+    return (files("monitor") / "sql" / name).read_text("utf-8")
+
+
+QUERIES: Mapping[str, str] = dict(_NAMED.findall(_sql("queries.sql")))
+MIGRATIONS = tuple(sorted(p.name for p in (files("monitor") / "sql").iterdir() if p.name[:3].isdigit()))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """State of the evidence after `block`; `body` is the engine's own bytes."""
+
+    block: int
+    taken_at: float
+    config_hash: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction writes. `funnel`, `counters` and `offsets` are absolute values."""
+
+    pairs: Sequence[Row] = ()
+    scores: Sequence[Row] = ()
+    events: Sequence[Row] = ()
+    funnel: Mapping[str, int] = field(default_factory=dict)
+    counters: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    offsets: Mapping[str, str] = field(default_factory=dict)
+    candidate: Row | None = None
+    snapshot: Snapshot | None = None
+
+
+def _connect(path: str) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(path, config={"storage_compatibility_version": STORAGE_VERSION})
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            raise StoreError(
+                f"{path}: another process has the database open; stop it, or ask it over HTTP (--url)"
+            ) from error
+        raise StoreError(f"{path}: cannot be opened: {_first_line(error)}") from error
+    except duckdb.Error as error:
+        raise StoreError(
+            f"{path}: not a usable DuckDB file ({_first_line(error)}); move it aside to start afresh"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+class Store:
+    """One open database. Writes are serialised on one thread; reads use a cursor of their own."""
+
+    def __init__(self, path: Path | str = ":memory:") -> None:
+        if str(path) != ":memory:" and not Path(path).absolute().parent.is_dir():
+            raise StoreError(f"store.path: the directory of {path} does not exist")
+        self.path = str(path)
+        self._connection = _connect(self.path)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._local = threading.local()
+        try:
+            self._migrate()
+        except duckdb.Error as error:
+            raise StoreError(f"{path}: {_first_line(error)}; move it aside to start afresh") from error
+        self.id = self._value("SELECT value FROM meta WHERE key = 'store_id'")
+
+    def _migrate(self) -> None:
+        tables = {row[0] for row in self._connection.execute("SHOW TABLES").fetchall()}
+        version = 0
+        if "meta" in tables:
+            version = int(self._value("SELECT value FROM meta WHERE key = 'schema_version'"))
+        elif tables:
+            raise StoreError(f"{self.path}: holds tables of another program; choose another store.path")
+        if version > len(MIGRATIONS):
+            raise StoreError(f"{self.path}: schema {version} is newer than this Tailgate; upgrade it")
+        for number, name in enumerate(MIGRATIONS[version:], version + 1):
+            self._connection.begin()
+            self._connection.execute(_sql(name))
+            self._connection.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('schema_version', ?)", [str(number)]
+            )
+            self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('store_id', ?)", [uuid.uuid4().hex])
+            self._connection.commit()
+
+    def _value(self, sql: str) -> Any:
+        row = self._connection.execute(sql).fetchone()
+        return row[0] if row else None
+
+    def commit(self, batch: Batch) -> None:
+        """Write one batch, wholly or not at all. Raises StoreError (full disk, broken file)."""
+        self._writer.submit(self._commit, batch).result()
+
+    def _commit(self, batch: Batch) -> None:
+        connection = self._connection
+        try:
+            connection.begin()
+            for table in ("pairs", "scores", "events"):
+                self._append(table, getattr(batch, table))
+            self._upserts(batch)
+            connection.commit()
+        except duckdb.Error as error:
+            self._rollback()
+            raise StoreError(f"{self.path}: cannot be written: {_first_line(error)}") from error
+
+    def _rollback(self) -> None:
+        try:
+            self._connection.rollback()
+        except duckdb.Error:
+            # The transaction is already gone (duckdb aborts it on I/O errors); nothing to undo.
+            return
+
+    def _append(self, table: str, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        appender = self._connection.appender(table)
+        for row in rows:
+            appender.append_row(*row)
+        appender.flush()
+
+    def _upserts(self, batch: Batch) -> None:
+        execute = self._connection.execute
+        for name, value in batch.funnel.items():
+            execute("INSERT OR REPLACE INTO funnel VALUES (?, ?)", [name, value])
+        for (stream, name), value in batch.counters.items():
+            execute("INSERT OR REPLACE INTO capture_counters VALUES (?, ?, ?)", [stream, name, value])
+        for stream, position in batch.offsets.items():
+            execute("INSERT OR REPLACE INTO offsets VALUES (?, ?)", [stream, position])
+        if batch.candidate:
+            execute("INSERT INTO candidates VALUES (?, ?, ?, ?)", list(batch.candidate))
+        if batch.snapshot:
+            snapshot = batch.snapshot
+            execute("DELETE FROM snapshots")
+            values = [snapshot.block, snapshot.taken_at, snapshot.config_hash, snapshot.body]
+            execute("INSERT INTO snapshots VALUES (?, ?, ?, ?)", values)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """One cursor per thread: an open result owns its connection."""
+        cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
+        if cursor is None:
+            cursor = self._local.cursor = self._connection.cursor()
+        return cursor
+
+    def query(self, name_or_sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Rows of a named query of `sql/queries.sql`, or of SQL text."""
+        sql = QUERIES.get(name_or_sql, name_or_sql)
+        try:
+            return self._cursor().execute(sql, dict(parameters or {})).fetchall()
+        except duckdb.Error as error:
+            raise StoreError(f"{self.path}: {_first_line(error)}") from error
+
+    def write(self, name_or_sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """One statement on the writer thread (labels, purge, audit)."""
+
+        def run() -> None:
+            self._connection.execute(QUERIES.get(name_or_sql, name_or_sql), dict(parameters or {}))
+
+        try:
+            self._writer.submit(run).result()
+        except duckdb.Error as error:
+            raise StoreError(f"{self.path}: {_first_line(error)}") from error
+
+    def snapshot(self) -> Snapshot | None:
+        """The last snapshot of the evidence, if there is one."""
+        rows = self.query(
+            "SELECT block, taken_at, config_hash, body FROM snapshots ORDER BY block DESC LIMIT 1"
+        )
+        return Snapshot(rows[0][0], rows[0][1], rows[0][2], bytes(rows[0][3])) if rows else None
+
+    def mapping(self, table: str) -> dict[str, Any]:
+        """A two-column bookkeeping table (`offsets`, `funnel`, `meta`) as a dict."""
+        return dict(self.query(f"SELECT * FROM {table}"))
+
+    def size_bytes(self) -> int:
+        """Database plus write-ahead log on disk."""
+        if self.path == ":memory:":
+            return 0
+        names = (self.path, self.path + ".wal")
+        return sum(Path(name).stat().st_size for name in names if Path(name).exists())
+
+    def close(self) -> None:
+        """Finish queued writes, checkpoint and release the lock."""
+        self._writer.shutdown()
+        self._connection.close()
