@@ -1,0 +1,28 @@
+"""The one codec between OpenAI-compatible bytes and our values. Pure; total over foreign bytes.
+
+Requests: `decode_request` (bytes), `parse_request` (parsed JSON), `mirrorable`, `rewrite`.
+Answers: `StreamDecoder` (incremental, used by the live client and by captured bytes alike, so that
+both legs are measured by the same code), `decode_response` (captured bytes with arrival marks),
+`parse_response` (parsed JSON).
+
+Requests that cannot be used raise `BadInput` with a counted reason. Answers never raise: a broken
+answer is an outcome, `Completion.error_type`.
+"""
+
+from monitor.openai_api.mirroring import mirrorable, rewrite
+from monitor.openai_api.request import decode_request, operation_of, operation_of_path, parse_request
+from monitor.openai_api.response import parse_response
+from monitor.openai_api.stream import Mark, StreamDecoder, decode_response
+
+__all__ = [
+    "Mark",
+    "StreamDecoder",
+    "decode_request",
+    "decode_response",
+    "mirrorable",
+    "operation_of",
+    "operation_of_path",
+    "parse_request",
+    "parse_response",
+    "rewrite",
+]
