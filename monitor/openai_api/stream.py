@@ -30,7 +30,7 @@ class StreamDecoder:
     or body becomes `error_type`.
     """
 
-    def __init__(self, operation: Operation, *, status: int = 200, headers: Mapping[str, str]) -> None:
+    def __init__(self, operation: Operation, headers: Mapping[str, str], status: int = 200) -> None:
         self._operation = operation
         self._status = status
         self._events = _is_sse(headers)
@@ -68,7 +68,7 @@ class StreamDecoder:
         elif not all(self._event(data, t) for data in self._parser.feed(plain)):
             self._failure = "bad_body"
 
-    def finish(self, *, error_type: str | None = None, t: float | None = None) -> Completion:
+    def finish(self, t: float | None = None, *, error_type: str | None = None) -> Completion:
         """The answer. `error_type` is what the transport saw (`timeout`, `reset`), `t` its time."""
         self._last = self._last if t is None else t
         failure = error_type or self._failure
@@ -129,7 +129,7 @@ def decode_response(
     Bytes beyond the marks count as arriving with the last one. `error_type` is what the capture
     saw of the transport (`reset`), if anything.
     """
-    decoder = StreamDecoder(operation, status=status, headers=headers)
+    decoder = StreamDecoder(operation, headers, status)
     start = 0
     for t, length in marks:
         end = start + max(length, 0)
