@@ -1,0 +1,279 @@
+"""Asking the candidate, and the baseline a second time: one `Leg` each, nothing shared.
+
+A leg has its own connection pool, its own limit on requests at once and its own deadline. It never
+retries, hedges or follows redirects, and it marks what it sends, so that no sidecar mirrors it again.
+What goes wrong comes back as a `Completion` with an `error_type`: failures are data here. `sent` is
+refused (`Refused`) only for what says nothing about quality: the leg is down, sheds load, or is
+configured wrongly; those are counted, never scored (DESIGN 5, Fidelity).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor.config import ClientTLS
+from monitor.openai_api import StreamDecoder, rewrite
+from monitor.records import Arm, Completion, Operation, Request
+
+MARKER = "x-tailgate-mirror"
+MAX_ANSWER_BYTES = 16 << 20
+_PATHS = {"chat": "/v1/chat/completions", "text_completion": "/v1/completions", "responses": "/v1/responses"}
+# A wrong credential, model name or path says nothing about the model.
+_MISCONFIGURED = frozenset({401, 403, 404, 405})
+
+
+class Refused(Exception):  # noqa: N818  a counted outcome, not an error
+    """The leg did not take the request; `reason` is the funnel's label."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail or reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What answers at a leg's address; another value means another candidate."""
+
+    model: str | None
+    root: str | None
+    version: str | None
+    max_model_len: int | None
+
+    def __str__(self) -> str:
+        return json.dumps([self.model, self.root, self.version, self.max_model_len])
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """vLLM's own view of its queue; None where the server does not say."""
+
+    waiting: float | None = None
+    kv_cache: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How requests to one leg differ from the request as sent (the declared rewrite map)."""
+
+    model: str | None = None
+    logprobs: bool = False
+    token_ids: bool = False
+    priority: int | None = None
+
+
+def _tls(settings: ClientTLS) -> ssl.SSLContext | bool:
+    if not settings.ca and not settings.client_cert:
+        return True
+    context = ssl.create_default_context(cafile=str(settings.ca) if settings.ca else None)
+    if settings.client_cert:
+        context.load_cert_chain(str(settings.client_cert))
+    return context
+
+
+class _Reading:
+    """One answer on its way: clock and decoder, so that a timeout keeps what had arrived."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._started = time.perf_counter()
+        self._decoder: StreamDecoder | None = None
+        self._received = 0
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        self._decoder = StreamDecoder(self._operation, status=status, headers=headers)
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take a chunk; False when the answer outgrew its bound."""
+        if self._decoder is not None:
+            self._decoder.feed(chunk, time.perf_counter() - self._started)
+        self._received += len(chunk)
+        return self._received <= MAX_ANSWER_BYTES
+
+    def finish(self, error_type: str | None, message: str = "") -> Completion:
+        elapsed = time.perf_counter() - self._started
+        if self._received > MAX_ANSWER_BYTES:
+            error_type, message = "too_large", f"more than {MAX_ANSWER_BYTES >> 20} MiB"
+        if self._decoder is None:
+            return Completion(duration_seconds=elapsed, error_type=error_type, error_message=message)
+        completion = self._decoder.finish(error_type=error_type, t=elapsed if error_type else None)
+        return replace(completion, error_message=message) if message else completion
+
+
+class Leg:
+    """One destination. Use as an async context manager."""
+
+    def __init__(
+        self,
+        arm: Arm,
+        url: str,
+        *,
+        concurrency: int,
+        token: str | None = None,
+        tls: ClientTLS | None = None,
+        failures_to_open: int = 3,
+        pause_seconds: float = 5.0,
+    ) -> None:
+        self.arm = arm
+        self.url = url
+        self.in_flight = 0
+        self._slots = asyncio.Semaphore(concurrency)
+        self._breaker = Breaker(failures_to_open, pause_seconds)
+        headers = {MARKER: arm, "user-agent": "tailgate", "content-type": "application/json"}
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            headers=headers,
+            verify=_tls(tls or ClientTLS()),
+            limits=httpx.Limits(max_connections=concurrency + 2, max_keepalive_connections=concurrency),
+            timeout=httpx.Timeout(None, connect=5.0),
+            trust_env=False,  # no proxy or credential from the environment: only configured addresses
+        )
+
+    async def __aenter__(self) -> Leg:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def send(
+        self, request: Request, request_id: str, deadline: float, ask: Ask
+    ) -> tuple[Completion, tuple[str, ...]]:
+        """The leg's answer within `deadline` seconds, and the rewrites that were applied.
+
+        Raises Refused where nothing can be said about the model. Timeouts are answers.
+        """
+        body, rewrites = rewrite(
+            request,
+            model=ask.model,
+            logprobs=ask.logprobs,
+            stream_usage=True,
+            token_ids=ask.token_ids,
+            priority=ask.priority,
+        )
+        async with self._slots:
+            self._breaker.check(time.monotonic())
+            completion = await self._exchange(request, body, request_id, deadline)
+        return self._judged(completion), rewrites
+
+    async def _exchange(
+        self, request: Request, body: Mapping[str, Any], request_id: str, deadline: float
+    ) -> Completion:
+        in_flight, self.in_flight = self.in_flight, self.in_flight + 1
+        reading = _Reading(request.operation)
+        try:
+            async with asyncio.timeout(deadline):
+                await self._read(reading, request, body, request_id)
+            completion = reading.finish(None)
+        except TimeoutError:
+            completion = reading.finish("timeout", f"no full answer in {deadline:.1f} s")
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            completion = reading.finish("connect", str(error))
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            completion = reading.finish("reset", f"{type(error).__name__}: {error}")
+        finally:
+            self.in_flight -= 1
+        return replace(completion, in_flight=in_flight)
+
+    async def _read(
+        self, reading: _Reading, request: Request, body: Mapping[str, Any], request_id: str
+    ) -> None:
+        headers = {"x-request-id": f"tailgate-{self.arm}-{request_id}"}
+        path = _PATHS[request.operation]
+        async with self._client.stream("POST", path, json=body, headers=headers) as response:
+            reading.begin(response.status_code, response.headers)
+            async for chunk in response.aiter_raw():
+                if not reading.feed(chunk):
+                    return
+
+    def _judged(self, completion: Completion) -> Completion:
+        """Tell outcomes from refusals, and keep the breaker's count."""
+        down = completion.error_type == "connect"
+        self._breaker.record(time.monotonic(), failed=down)
+        if down:
+            raise Refused(f"{self.arm}_down", completion.error_message)
+        if completion.error_type in {"shed", "context_length"}:
+            raise Refused(f"{self.arm}_{completion.error_type}", completion.error_message)
+        if completion.status in _MISCONFIGURED:
+            raise Refused(f"{self.arm}_misconfigured", completion.error_message)
+        return completion
+
+    async def identity(self) -> Identity | None:
+        """What serves there now, or None where it does not answer."""
+        models = await self._get("/v1/models")
+        if models is None:
+            return None
+        version = await self._get("/version") or {}
+        first: dict[str, Any] = next(iter(models.get("data") or ()), {})
+        length = first.get("max_model_len")
+        return Identity(first.get("id"), first.get("root"), version.get("version"), length)
+
+    async def _get(self, path: str) -> dict[str, Any] | None:
+        try:
+            async with asyncio.timeout(5):
+                response = await self._client.get(path)
+            body = response.json() if response.status_code == 200 else None
+        except (httpx.HTTPError, TimeoutError, ValueError):
+            return None
+        return body if isinstance(body, dict) else None
+
+    async def load(self) -> Load:
+        """Queue length and KV-cache use from the server's own metrics."""
+        try:
+            async with asyncio.timeout(2):
+                response = await self._client.get("/metrics")
+        except (httpx.HTTPError, TimeoutError):
+            return Load()
+        return parse_load(response.text) if response.status_code == 200 else Load()
+
+
+def parse_load(text: str) -> Load:
+    """`Load` from a page of vLLM metrics; engines are summed (waiting) or the fullest counts."""
+    waiting: list[float] = []
+    cache: list[float] = []
+    try:
+        for family in text_string_to_metric_families(text):
+            if family.name == "vllm:num_requests_waiting":
+                waiting += [sample.value for sample in family.samples]
+            elif family.name in {"vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"}:
+                cache += [sample.value for sample in family.samples]
+    except ValueError:  # not a metrics page
+        return Load()
+    return Load(sum(waiting) if waiting else None, max(cache) if cache else None)
+
+
+class Breaker:
+    """Opens after `failures` refused connections in a row, lets one request through per pause."""
+
+    def __init__(self, failures: int, pause_seconds: float) -> None:
+        self._limit = failures
+        self._pause = pause_seconds
+        self._failed = 0
+        self._retry_at = 0.0
+
+    @property
+    def open(self) -> bool:
+        return self._failed >= self._limit
+
+    def check(self, now: float) -> None:
+        """Raise Refused while open; the first caller after the pause becomes the trial."""
+        if not self.open:
+            return
+        if now < self._retry_at:
+            raise Refused("candidate_down", "circuit breaker is open")
+        self._retry_at = now + self._pause
+
+    def record(self, now: float, *, failed: bool) -> None:
+        """Count one outcome."""
+        self._failed = self._failed + 1 if failed else 0
+        if self.open:
+            self._retry_at = now + self._pause

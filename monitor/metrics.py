@@ -1,0 +1,209 @@
+"""The Prometheus counters and histograms of the monitor, and the page.
+
+Counters and histograms move when a block is committed; gauges are rendered from one `Board`
+(`board.py`), which the app replaces. Segment labels are capped (`segments_limit`): what does not fit is counted under
+`__other__` and lives on in DuckDB. Aggregate only within one `dimension`: every pair is counted once
+in each of them.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import threading
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from monitor.board import SEGMENT_LABELS, Board, Gauges, Segments, dimension_of
+from monitor.errors import ConfigError
+from monitor.records import Arm, Completion
+from monitor.scoring import Scored
+from monitor.signals import SIGNALS
+
+# OpenTelemetry GenAI advice for gen_ai.client.operation.duration and time_to_first_token.
+DURATION_BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+TTFT_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5)
+
+MAX_SERIES = 50_000
+_FINISH = frozenset({"stop", "length", "tool_calls", "content_filter"})
+
+
+def series_estimate(segments: int) -> int:
+    """Upper bound of the page's series with `segments` segment labels."""
+    histograms = 3 * (len(DURATION_BUCKETS) + 3 + len(TTFT_BUCKETS) + 3)
+    tested = sum(signal.null != "none" for signal in SIGNALS.values())
+    gauges = 3 * (2 + 1 + 1) + 3 + tested * 6
+    counters = 3 + len(SIGNALS)
+    return segments * (histograms + gauges + counters) + 3 * (len(TOKEN_BUCKETS) + 3) + 200
+
+
+class Metrics:
+    """All families on one registry. `board` is replaced whole, so a scrape never sees half an update."""
+
+    def __init__(self, route: str, segments_limit: int) -> None:
+        if (series := series_estimate(segments_limit)) > MAX_SERIES:
+            raise ConfigError(
+                f"segments_limit: {segments_limit} segments x {series // segments_limit} series each = "
+                f"{series} series, more than {MAX_SERIES}; lower segments_limit"
+            )
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # published without annotations
+        self.route = route
+        self.registry = CollectorRegistry()
+        self.segments = Segments(segments_limit)
+        self.board: Board | None = None
+        self._lock = threading.Lock()
+        self._families()
+        self.registry.register(Gauges(route, self.segments, lambda: self.board))
+
+    def _families(self) -> None:
+        registry = self.registry
+        self._pairs = Counter(
+            "tailgate_pairs",
+            "Scored pairs; result says whether any page signal fired on the pair.",
+            [*SEGMENT_LABELS, "result"],
+            registry=registry,
+        )
+        self._divergences = Counter(
+            "tailgate_pair_divergences",
+            "Pairs on which a signal fired (x >= 0.5).",
+            [*SEGMENT_LABELS, "signal"],
+            registry=registry,
+        )
+        self._duration = Histogram(
+            "tailgate_request_duration_seconds",
+            "End-to-end duration per arm.",
+            [*SEGMENT_LABELS, "role"],
+            buckets=DURATION_BUCKETS,
+            registry=registry,
+        )
+        self._ttft = Histogram(
+            "tailgate_time_to_first_token_seconds",
+            "Time to first token of streamed answers per arm.",
+            [*SEGMENT_LABELS, "role"],
+            buckets=TTFT_BUCKETS,
+            registry=registry,
+        )
+        self._per_token = Histogram(
+            "tailgate_time_per_output_token_seconds",
+            "Duration per output token per arm.",
+            ["route", "role"],
+            buckets=TOKEN_BUCKETS,
+            registry=registry,
+        )
+        self._tokens = Counter(
+            "tailgate_tokens",
+            "Tokens per arm, as the servers report them.",
+            ["route", "role", "token_type"],
+            registry=registry,
+        )
+        self._responses = Counter(
+            "tailgate_responses",
+            "Answers per arm by how they ended.",
+            ["route", "role", "finish_reason"],
+            registry=registry,
+        )
+        self._failures = Counter(
+            "tailgate_scorer_failures",
+            "Scorers that raised; the pair keeps its other scores.",
+            ["scorer", "error_type"],
+            registry=registry,
+        )
+        self._redactions = Counter(
+            "tailgate_redactions", "Secrets replaced before anything was stored.", ["kind"], registry=registry
+        )
+        self._redaction_failures = Counter(
+            "tailgate_redaction_failures",
+            "Texts that could not be redacted; they were not stored.",
+            registry=registry,
+        )
+        self._reload = Gauge(
+            "tailgate_config_last_reload_successful",
+            "Whether the last configuration reload worked.",
+            registry=registry,
+        )
+        self._reload_time = Gauge(
+            "tailgate_config_last_reload_success_timestamp_seconds",
+            "When the configuration was last loaded.",
+            registry=registry,
+        )
+        build = Gauge(
+            "tailgate_build_info",
+            "Version of the monitor; always 1.",
+            ["version", "python_version"],
+            registry=registry,
+        )
+        build.labels(importlib.metadata.version("tailgate"), platform.python_version()).set(1)
+
+    def reloaded(self, time: float, *, ok: bool) -> None:
+        """Record a configuration reload."""
+        self._reload.set(ok)
+        if ok:
+            self._reload_time.set(time)
+
+    def redacted(self, counts: Mapping[str, int]) -> None:
+        """Count secrets replaced before storage."""
+        for kind, count in counts.items():
+            self._redactions.labels(kind).inc(count)
+
+    def redaction_failed(self) -> None:
+        """Count a text that was not stored because redaction failed."""
+        self._redaction_failures.inc()
+
+    def observe(
+        self,
+        segments: Iterable[str],
+        scored: Scored,
+        arms: Mapping[Arm, Completion],
+        *,
+        diverged: bool,
+        clean: bool,
+    ) -> None:
+        """Count one scored pair in all its segments. `clean` = its latencies may be compared."""
+        fired = [name for name, score in scored.scores.items() if score.value >= 0.5]
+        result = "diverge" if diverged else "agree" if scored.scores else "unscored"
+        labels = {self.segments.label(segment): dimension_of(segment) for segment in segments}
+        with self._lock:
+            for segment, dimension in labels.items():
+                self._pairs.labels(self.route, dimension, segment, result).inc()
+                for signal in fired:
+                    self._divergences.labels(self.route, dimension, segment, signal).inc(
+                        1, {"pair_id": scored.id[:80]}
+                    )
+                if clean:
+                    self._observe_latency(dimension, segment, arms)
+            for role, completion in arms.items():
+                self._observe_answer(role, completion)
+            for failure in scored.failures:
+                self._failures.labels(failure.scorer, failure.error_type).inc()
+
+    def _observe_latency(self, dimension: str, segment: str, arms: Mapping[Arm, Completion]) -> None:
+        for role, completion in arms.items():
+            if completion.error_type is None and completion.duration_seconds is not None:
+                self._duration.labels(self.route, dimension, segment, role).observe(
+                    completion.duration_seconds
+                )
+                if completion.time_to_first_token_seconds is not None:
+                    first = completion.time_to_first_token_seconds
+                    self._ttft.labels(self.route, dimension, segment, role).observe(first)
+
+    def _observe_answer(self, role: Arm, completion: Completion) -> None:
+        reason = completion.finish_reason if completion.finish_reason in _FINISH else "other"
+        self._responses.labels(self.route, role, "error" if completion.error_type else reason).inc()
+        if completion.input_tokens:
+            self._tokens.labels(self.route, role, "input").inc(completion.input_tokens)
+        if completion.output_tokens:
+            self._tokens.labels(self.route, role, "output").inc(completion.output_tokens)
+            if completion.duration_seconds:
+                self._per_token.labels(self.route, role).observe(
+                    completion.duration_seconds / completion.output_tokens
+                )
+
+    def render(self, *, openmetrics: bool) -> bytes:
+        """The page. CPU-bound: call it in a thread."""
+        with self._lock:
+            page = generate_openmetrics if openmetrics else generate_latest
+            return bytes(page(self.registry))  # type: ignore[no-untyped-call]  # published without annotations
