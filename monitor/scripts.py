@@ -1,0 +1,113 @@
+"""Which Unicode scripts a text is written in, without a character table of our own.
+
+The first word of a letter's Unicode name is its script (Unicode Standard, 4.8 Name). Japanese and
+Korean mix scripts by design, so texts are labelled with the augmented sets of UTS #39 (5.1): `japanese` is
+Han with kana, `hangul` wins over the Han around it. All names are lower case.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from monitor.excerpts import excerpt
+
+UNKNOWN: Final = "unknown"
+
+# Names whose first word is not the script.
+_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cjk": "han",
+        "kangxi": "han",
+        "ideographic": "han",
+        "fullwidth": "latin",
+        "halfwidth": "katakana",
+        "canadian": "canadian_aboriginal",
+        "ol": "ol_chiki",
+        "new": "new_tai_lue",
+        "meetei": "meetei_mayek",
+        "syloti": "syloti_nagri",
+        "feminine": "latin",
+        "masculine": "latin",
+        "kelvin": "latin",
+        "angstrom": "latin",
+        "ohm": "greek",
+    }
+)
+# Letters that belong to no script (Common, Inherited) or stand for symbols.
+_COMMON: Final = frozenset(
+    {"modifier", "mathematical", "micro", "double-struck", "script", "black-letter", "alef", "bet"}
+)
+_DELETE_ASCII_NON_LETTERS: Final = {i: None for i in range(128) if not chr(i).isalpha()}
+_KANA: Final = ("hiragana", "katakana")
+# One ideograph or syllable block carries about two letters of an alphabet, so mixed texts weigh them so.
+_DENSE: Final = frozenset({"han", "japanese", "hangul"})
+
+
+@lru_cache(maxsize=8192)
+def script_of(character: str) -> str | None:
+    """Script of one character, None for whatever is no letter or belongs to no script."""
+    if not character.isalpha():
+        return None
+    words = unicodedata.name(character, "").lower().split(" ", 2)
+    if words[0] in _COMMON or not words[0]:
+        return None
+    if words[0] in {"halfwidth", "tai", "old"} and len(words) > 1:
+        return "hangul" if words[1] == "hangul" else _second_word(words)
+    return _ALIASES.get(words[0], words[0])
+
+
+def _second_word(words: list[str]) -> str:
+    return words[1] if words[0] == "halfwidth" else f"{words[0]}_{words[1]}"
+
+
+def letters(text: str) -> Mapping[str, int]:
+    """Letters per script of the examined excerpt, most frequent first."""
+    return _letters(excerpt(text))
+
+
+@lru_cache(maxsize=512)
+def _letters(text: str) -> Mapping[str, int]:
+    if text.isascii():
+        count = len(text.translate(_DELETE_ASCII_NON_LETTERS))
+        return {"latin": count} if count else {}
+    counts: Counter[str] = Counter()
+    for character, times in Counter(text).items():
+        script = script_of(character)
+        if script is not None:
+            counts[script] += times
+    return dict(counts.most_common())
+
+
+def written_in(text: str) -> Mapping[str, int]:
+    """Letters per writing system: as `letters`, with kana and the Han beside them as `japanese`."""
+    return merged(letters(text))
+
+
+def merged(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Joins the scripts that one writing system mixes (UTS #39, 5.1)."""
+    kana = sum(counts.get(s, 0) for s in _KANA)
+    han = counts.get("han", 0)
+    # A few kana in a Chinese text are quotations: native Japanese runs at 40 % kana and more.
+    if not kana or kana * 10 < han:
+        return counts
+    joined = {s: n for s, n in counts.items() if s not in {*_KANA, "han"}}
+    joined["japanese"] = kana + han
+    return dict(sorted(joined.items(), key=lambda item: -item[1]))
+
+
+def script(text: str) -> str:
+    """The dominant writing system of a text, `unknown` without letters."""
+    counts = written_in(text)
+    return max(counts, key=lambda s: counts[s] * (2 if s in _DENSE else 1)) if counts else UNKNOWN
+
+
+def only(text: str, system: str) -> str:
+    """The text with the letters of other writing systems blanked out."""
+    keep = {"han", *_KANA} if system == "japanese" else {system}
+    others = {c for c in set(text) if (s := script_of(c)) is not None and s not in keep}
+    return text.translate(dict.fromkeys(map(ord, others), " ")) if others else text
