@@ -1,0 +1,240 @@
+"""Recorded pairs to verdict rows: the fixed-sample rule (DESIGN 5, Offline). Pure.
+
+One look at a closed sample: per (segment, signal) an exact test of "the excess is at most the
+allowed drop", corrected by Holm over every page and ticket hypothesis at once. Segments that hold
+the same pairs ask the same question and are counted once, which keeps the error rate and spares
+power where a whole file has one language or one model.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from monitor.fixed_sample import Floats, Question, excess, p_value, pairs_needed, question
+from monitor.intervals import holm, mcnemar_p_value
+from monitor.records import ALL, Score, Segment, SegmentVerdict, State
+from monitor.scoring import Scored
+from monitor.signals import SIGNALS, Level
+
+_POOLED_BELOW = 30  # references; a smaller arm of a flip-prone signal borrows its parent's (DESIGN 5)
+_EXAMPLES = 5
+_BAD = 0.5  # a measurement at or above it shows the fault
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One scored pair and where it counts.
+
+    `segments` includes `all`. `baseline_healthy` False keeps it out of agreement signals: a loop is
+    easy to agree with. `conversation` and `prompt` are the keys under which repeats within an hour
+    are one observation; None: every pair is its own.
+    """
+
+    scored: Scored
+    segments: tuple[Segment, ...]
+    baseline_healthy: bool = True
+    conversation: str | None = None
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is allowed. `level` and `allowed` come from the configuration."""
+
+    level: Callable[[str], Level]
+    allowed: Mapping[Level, float]
+    detectable: float = 0.15
+    alpha: float = 0.05
+
+    def question(self, signal: str) -> Question:
+        """The hypothesis of a signal; shown signals are measured against the page allowance."""
+        level = self.level(signal)
+        return question(SIGNALS[signal].null, self.allowed["ticket" if level == "ticket" else "page"])
+
+
+@dataclass(frozen=True, slots=True)
+class McNemar:
+    """Discordant pairs: the fault in the candidate alone, in the baseline alone; exact p-value."""
+
+    worse: int
+    better: int
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Rows in the order of first appearance; `members` and `x` are aligned per (segment, signal)."""
+
+    rows: tuple[SegmentVerdict, ...]
+    mcnemar: Mapping[tuple[Segment, str], McNemar]
+    cells: Mapping[tuple[Segment, str], Cell]
+    hypotheses: int
+
+
+@dataclass(slots=True)
+class Cell:
+    """The sample of one (segment, signal): pair indices, their scores, and the reference arm."""
+
+    segment: Segment
+    signal: str
+    members: list[int] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+    reference: Floats | None = None
+
+    @property
+    def x(self) -> Floats:
+        """Scores, 1 = bad, shape (pairs,)."""
+        return np.array([score.value for score in self.scores])
+
+
+Key = tuple[Segment, str]
+
+
+def judge(rows: Sequence[Recorded], control: Sequence[Recorded], rule: Rule) -> Judgement:
+    """Verdict rows for every (segment, signal) with at least one applicable pair.
+
+    `control` holds baseline-against-baseline pairs; replays inside `rows` count as well.
+    """
+    cells = _collect(rows)
+    references = _references(rows, control)
+    if references is not None:
+        for cell in cells.values():
+            cell.reference = _reference(cell, references)
+    tested = [key for key, cell in cells.items() if rule.level(cell.signal) in {"page", "ticket"}]
+    adjusted, hypotheses = _adjusted([cells[key] for key in tested], rule)
+    corrected = dict(zip(tested, adjusted, strict=True))
+    alpha = rule.alpha / max(1, hypotheses)
+    verdicts = tuple(_row(cell, rule, corrected.get(key), alpha) for key, cell in cells.items())
+    return Judgement(verdicts, _discordant(cells), cells, hypotheses)
+
+
+def _collect(rows: Sequence[Recorded]) -> dict[Key, Cell]:
+    cells: dict[Key, Cell] = {}
+    seen: set[tuple[Segment, str, str]] = set()
+    for index, row in enumerate(rows):
+        for signal, score in row.scored.scores.items():
+            if not _counts(row, signal):
+                continue
+            repeat = _repeat_key(row, signal)
+            for segment in row.segments:
+                if repeat is not None:
+                    if (segment, signal, repeat) in seen:
+                        continue
+                    seen.add((segment, signal, repeat))
+                cell = cells.setdefault((segment, signal), Cell(segment, signal))
+                cell.members.append(index)
+                cell.scores.append(score)
+    return cells
+
+
+def _counts(row: Recorded, signal: str) -> bool:
+    return row.baseline_healthy or SIGNALS[signal].kind != "agreement"
+
+
+def _repeat_key(row: Recorded, signal: str) -> str | None:
+    return row.conversation if SIGNALS[signal].kind in {"agreement", "latency"} else row.prompt
+
+
+def _references(rows: Sequence[Recorded], control: Sequence[Recorded]) -> Mapping[Key, list[float]] | None:
+    """x0 per (segment, signal); None where nothing was replayed at all."""
+    found: defaultdict[Key, list[float]] = defaultdict(list)
+    for row in rows:
+        for signal, value in row.scored.references.items():
+            if _counts(row, signal):
+                for segment in row.segments:
+                    found[segment, signal].append(value)
+    for row in control:
+        for signal, score in row.scored.scores.items():
+            if _counts(row, signal):
+                for segment in row.segments:
+                    found[segment, signal].append(score.value)
+    replayed = control or any(row.scored.references for row in rows)
+    return found if replayed else None
+
+
+def _reference(cell: Cell, references: Mapping[Key, list[float]]) -> Floats | None:
+    null = SIGNALS[cell.signal].null
+    if null not in {"flip", "agreement"}:
+        return None
+    own = references.get((cell.segment, cell.signal), [])
+    if null == "flip" and len(own) < _POOLED_BELOW:
+        own = references.get((ALL, cell.signal), own)
+    return np.array(own)
+
+
+def _adjusted(cells: Sequence[Cell], rule: Rule) -> tuple[list[float], int]:
+    """Holm-adjusted p-values and how many different hypotheses there were."""
+    names = [(cell.signal, tuple(cell.members), _bytes(cell.reference)) for cell in cells]
+    first = dict(zip(reversed(names), reversed(cells), strict=True))
+    raw = {name: p_value(rule.question(c.signal), c.x, c.reference) for name, c in first.items()}
+    by_name = dict(zip(raw, holm(list(raw.values())).tolist(), strict=True))
+    return [by_name[name] for name in names], len(raw)
+
+
+def _bytes(reference: Floats | None) -> bytes | None:
+    return None if reference is None else reference.tobytes()
+
+
+def _row(cell: Cell, rule: Rule, adjusted: float | None, alpha: float) -> SegmentVerdict:
+    asked, x = rule.question(cell.signal), cell.x
+    effect, interval = excess(asked, x, cell.reference)
+    needed = pairs_needed(asked, x, cell.reference, rule.detectable, alpha)
+    floor = cell.reference
+    return SegmentVerdict(
+        segment=cell.segment,
+        signal=cell.signal,
+        kind=SIGNALS[cell.signal].kind,
+        verdict=_state(rule, cell, adjusted, needed),
+        pairs=x.size,
+        pairs_needed=needed,
+        baseline=_rate([s.baseline for s in cell.scores]),
+        candidate=_rate([s.candidate for s in cell.scores]),
+        noise_floor=None if floor is None or not floor.size else float(floor.mean()),
+        effect=effect,
+        lower=interval.lower,
+        upper=interval.upper,
+        p_value=adjusted,
+        level=rule.level(cell.signal),
+    )
+
+
+def _state(rule: Rule, cell: Cell, adjusted: float | None, needed: int | None) -> State:
+    """`ok` also asks that not even the single test objects: a loss too small for Holm is no all-clear."""
+    if adjusted is not None and adjusted <= rule.alpha:
+        return "diverged"
+    if needed is None or len(cell.members) < needed:
+        return "inconclusive"
+    alone = p_value(rule.question(cell.signal), cell.x, cell.reference)
+    return "ok" if alone > rule.alpha else "inconclusive"
+
+
+def _rate(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _discordant(cells: Mapping[Key, Cell]) -> dict[Key, McNemar]:
+    found: dict[Key, McNemar] = {}
+    for key, cell in cells.items():
+        arms = [(s.baseline >= _BAD, s.candidate >= _BAD) for s in cell.scores if _both(s)]  # type: ignore[operator]
+        if arms:
+            worse = sum(ours and not theirs for theirs, ours in arms)
+            better = sum(theirs and not ours for theirs, ours in arms)
+            found[key] = McNemar(worse, better, mcnemar_p_value(worse, better))
+    return found
+
+
+def _both(score: Score) -> bool:
+    return score.baseline is not None and score.candidate is not None
+
+
+def with_examples(row: SegmentVerdict, cell: Cell, ids: Sequence[str]) -> SegmentVerdict:
+    """The row with the ids of its worst pairs, worst first."""
+    worst = sorted(
+        (i for i, score in enumerate(cell.scores) if score.value > 0), key=lambda i: -cell.scores[i].value
+    )
+    return replace(row, examples=tuple(ids[cell.members[i]] for i in worst[:_EXAMPLES]))
