@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from monitor.records import Completion, Exchange, Label, Operation, Pair, ToolCa
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Tokens = Annotated[int, msgspec.Meta(ge=0)]
+T = TypeVar("T")
 _SHOWN = 20  # bad lines kept with their message; all are counted
 
 
@@ -82,39 +83,26 @@ class Tally:
 
 def read_pairs(lines: Iterable[bytes], now: float, tally: Tally) -> Iterator[Pair]:
     """Pairs of one file; `now` (UNIX seconds) stands in for a missing `time`."""
-    for line, exchange in _read(lines, now, tally, _candidate_required):
-        assert line.candidate is not None  # noqa: S101  `_candidate_required` held
-        operation = exchange.request.operation
-        yield Pair(
-            exchange,
-            _completion(line.candidate, operation),
-            replay=_completion(line.replay, operation) if line.replay else None,
-            label=Label(line.label.baseline_correct, line.label.candidate_correct) if line.label else None,
-        )
+    return _read(lines, tally, lambda line: _pair(line, now))
 
 
 def read_exchanges(lines: Iterable[bytes], now: float, tally: Tally) -> Iterator[Exchange]:
     """Exchanges of one file (a pairs file will do: its other arms are not looked at)."""
-    for _, exchange in _read(lines, now, tally, lambda _line: None):
-        yield exchange
+    return _read(lines, tally, lambda line: _exchange(line, now))
 
 
-def _read(
-    lines: Iterable[bytes], now: float, tally: Tally, check: Callable[[_Line], None]
-) -> Iterator[tuple[_Line, Exchange]]:
+def _read(lines: Iterable[bytes], tally: Tally, build: Callable[[_Line], T]) -> Iterator[T]:
     for number, raw in enumerate(lines, 1):
         if not raw.strip():
             continue
         tally.lines += 1
         try:
-            line = _decode(raw.removeprefix(b"\xef\xbb\xbf"), tally)
-            check(line)
-            exchange = _exchange(line, now)
+            built = build(_decode(raw.removeprefix(b"\xef\xbb\xbf"), tally))
         except BadInput as error:
             tally.reject(number, error)
             continue
         tally.usable += 1
-        yield line, exchange
+        yield built
 
 
 def _decode(raw: bytes, tally: Tally) -> _Line:
@@ -137,9 +125,17 @@ def _unknown(tree: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{where}.{key}" if where else key for key in part if key not in known)
 
 
-def _candidate_required(line: _Line) -> None:
+def _pair(line: _Line, now: float) -> Pair:
     if line.candidate is None:
         raise BadInput("no_candidate", "a pair needs `candidate`")
+    exchange = _exchange(line, now)
+    operation = exchange.request.operation
+    return Pair(
+        exchange,
+        _completion(line.candidate, operation),
+        replay=_completion(line.replay, operation) if line.replay else None,
+        label=Label(line.label.baseline_correct, line.label.candidate_correct) if line.label else None,
+    )
 
 
 def _exchange(line: _Line, now: float) -> Exchange:
