@@ -1,0 +1,75 @@
+"""Where every eligible request ended: exactly one counted state each. Pure.
+
+    eligible = scored + sum(skipped) + pending
+
+Capture counts what it did not hand over (not sampled, dropped by reason) in cumulative records that
+travel in the spool; the monitor counts what it read. Both are committed with the pairs, so the sums
+reconcile across restarts of either side.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from monitor.records import Funnel
+
+STAGES = ("read", "sent", "completed", "comparable", "scored")
+_SKIP = "skipped:"
+
+
+@dataclass(slots=True)
+class Tally:
+    """The monitor's own counts (`names`) and capture's cumulative ones per stream (`capture`)."""
+
+    names: Counter[str] = field(default_factory=Counter)
+    capture: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def count(self, stage: str, amount: int = 1) -> None:
+        """Count a stage of `STAGES` or anything else that only grows."""
+        self.names[stage] += amount
+
+    def skip(self, reason: str) -> None:
+        """Count the final state of one exchange that will not be scored."""
+        self.names[_SKIP + reason] += 1
+
+    def captured(self, stream: str, counters: Mapping[str, int]) -> None:
+        """Take capture's cumulative counters; an older record never lowers a newer one."""
+        for name, value in counters.items():
+            key = (stream, name)
+            self.capture[key] = max(value, self.capture.get(key, 0))
+
+    def funnel(self) -> Funnel:
+        """The funnel as of now; pending is what was read and is not yet decided."""
+        before = _skipped(self.capture)
+        own = {name.removeprefix(_SKIP): n for name, n in self.names.items() if name.startswith(_SKIP)}
+        read, scored = self.names["read"], self.names["scored"]
+        skipped = before + Counter(own)
+        return Funnel(
+            eligible=read + before.total(),
+            sampled=read + before.total() - skipped["not_sampled"],
+            sent=self.names["sent"],
+            completed=self.names["completed"],
+            comparable=self.names["comparable"],
+            scored=scored,
+            pending=read - scored - sum(own.values()),
+            skipped=dict(sorted((+skipped).items())),
+        )
+
+
+def _skipped(capture: Mapping[tuple[str, str], int]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for (_, name), value in capture.items():
+        total[name] += value
+    return total
+
+
+def restored(names: Mapping[str, int], capture: Iterable[tuple[str, str, int]]) -> Tally:
+    """The tally as committed: rows of `funnel` and of `capture_counters`."""
+    return Tally(Counter(dict(names)), {(stream, name): value for stream, name, value in capture})
+
+
+def reconciles(funnel: Funnel) -> bool:
+    """The invariant; a test and a health check hold it."""
+    return funnel.eligible == funnel.scored + sum(funnel.skipped.values()) + funnel.pending
