@@ -12,12 +12,33 @@ from types import MappingProxyType
 from typing import Final
 
 from monitor.records import Scorer
-from monitor.scorers import integrity
+from monitor.scorers import (
+    answer,
+    code,
+    confidence,
+    integrity,
+    numbers,
+    position,
+    similarity,
+    tool_call,
+)
+from monitor.scorers.format import format_
 
 SCORERS: Final[Mapping[str, Scorer]] = MappingProxyType(
     {
         "error": integrity.error,
         "empty": integrity.empty,
         "truncated": integrity.truncated,
+        "format": format_,
+        "code": code.code,
+        "tool_call": tool_call.tool_call,
+        "answer": answer.answer,
+        "number_scale": numbers.number_scale,
+        "first_option": position.first_option,
+        "divergence": similarity.divergence,
+        "similarity": similarity.similarity,
+        "length": similarity.length,
+        "confident_disagreement": confidence.confident_disagreement,
+        "calibration_gap": confidence.calibration_gap,
     }
 )
