@@ -8,7 +8,7 @@ power where a whole file has one language or one model.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +21,7 @@ from monitor.scoring import Scored
 from monitor.signals import SIGNALS, Level
 
 _POOLED_BELOW = 30  # references; a smaller arm of a flip-prone signal borrows its parent's (DESIGN 5)
+_COVERED = 0.5  # share of a segment's pairs that are checkable before it is judged without a floor
 _EXAMPLES = 5
 _BAD = 0.5  # a measurement at or above it shows the fault
 
@@ -77,13 +78,24 @@ class Judgement:
 
 @dataclass(slots=True)
 class Cell:
-    """The sample of one (segment, signal): pair indices, their scores, and the reference arm."""
+    """The sample of one (segment, signal): pair indices, their scores, and what to compare them with.
+
+    `reference` is the noise floor, `rest` the same signal outside the segment; `asked` is False where
+    no hypothesis can be stated.
+    """
 
     segment: Segment
     signal: str
     members: list[int] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     reference: Floats | None = None
+    rest: Floats | None = None
+    asked: bool = True
+
+    @property
+    def compared(self) -> Floats | None:
+        """What x is tested against: the noise floor, else for a small segment the rest of the route."""
+        return self.rest if self.reference is None else self.reference
 
     @property
     def x(self) -> Floats:
@@ -101,10 +113,12 @@ def judge(rows: Sequence[Recorded], control: Sequence[Recorded], rule: Rule) -> 
     """
     cells = _collect(rows)
     references = _references(rows, control)
-    if references is not None:
+    if references is None:
+        _without_floor(cells, Counter(segment for row in rows for segment in row.segments))
+    else:
         for cell in cells.values():
             cell.reference = _reference(cell, references)
-    tested = [key for key, cell in cells.items() if rule.level(cell.signal) in {"page", "ticket"}]
+    tested = [k for k, cell in cells.items() if cell.asked and rule.level(cell.signal) in {"page", "ticket"}]
     adjusted, hypotheses = _adjusted([cells[key] for key in tested], rule)
     corrected = dict(zip(tested, adjusted, strict=True))
     alpha = rule.alpha / max(1, hypotheses)
@@ -166,11 +180,29 @@ def _reference(cell: Cell, references: Mapping[Key, list[float]]) -> Floats | No
     return np.array(own)
 
 
+def _without_floor(cells: Mapping[Key, Cell], sizes: Mapping[Segment, int]) -> None:
+    """Agreement signals when nothing was replayed: different is not worse (DESIGN 5).
+
+    Two harmless quantizations differ on every second stray number of an open chat. So a segment is
+    tested against the allowance only where most of its pairs are checkable; a small one must stand
+    out from the rest of the route, which is the only floor at hand.
+    """
+    for (segment, signal), cell in cells.items():
+        if SIGNALS[signal].null != "agreement":
+            continue
+        whole, mine = cells[ALL, signal], set(cell.members)
+        others = [s.value for i, s in zip(whole.members, whole.scores, strict=True) if i not in mine]
+        if len(mine) < _POOLED_BELOW and others:
+            cell.rest = np.array(others)
+        else:
+            cell.asked = len(mine) >= _COVERED * sizes[segment]
+
+
 def _adjusted(cells: Sequence[Cell], rule: Rule) -> tuple[list[float], int]:
     """Holm-adjusted p-values and how many different hypotheses there were."""
     names = [(cell.signal, tuple(cell.members), _bytes(cell.reference)) for cell in cells]
     first = dict(zip(reversed(names), reversed(cells), strict=True))
-    raw = {name: p_value(rule.question(c.signal), c.x, c.reference) for name, c in first.items()}
+    raw = {name: p_value(rule.question(c.signal), c.x, c.compared) for name, c in first.items()}
     by_name = dict(zip(raw, holm(list(raw.values())).tolist(), strict=True))
     return [by_name[name] for name in names], len(raw)
 
@@ -208,7 +240,7 @@ def _state(rule: Rule, cell: Cell, adjusted: float | None, needed: int | None) -
         return "diverged"
     if needed is None or len(cell.members) < needed:
         return "inconclusive"
-    alone = p_value(rule.question(cell.signal), cell.x, cell.reference)
+    alone = p_value(rule.question(cell.signal), cell.x, cell.compared)
     return "ok" if alone > rule.alpha else "inconclusive"
 
 

@@ -109,6 +109,20 @@ def test_an_excess_over_a_noisy_baseline_diverges() -> None:
     assert _only(judge(_rows("answer", 90, 150), _rows("answer", 27, 150), RULE)).verdict == "diverged"
 
 
+def test_without_a_floor_a_small_segment_must_stand_out_from_the_rest() -> None:
+    noisy = _rows("answer", 60, 80, ALL, HEAD) + _rows("answer", 6, 6, ALL, TAIL)
+    quiet = _rows("answer", 1, 80, ALL, HEAD) + _rows("answer", 6, 6, ALL, TAIL)
+    assert _only(judge(noisy, [], RULE), TAIL).verdict == "inconclusive"
+    assert _only(judge(quiet, [], RULE), TAIL).verdict == "diverged"
+
+
+def test_without_a_floor_stray_answers_in_open_text_decide_nothing() -> None:
+    open_text = [Recorded(Scored("p", {}, {}), (ALL,)) for _ in range(60)]
+    row = _only(judge(_rows("answer", 25, 40) + open_text, [], RULE))
+    assert (row.verdict, row.p_value) == ("inconclusive", None)
+    assert _only(judge(_rows("answer", 25, 40), [], RULE)).verdict == "diverged"
+
+
 def test_integrity_has_one_stream_whatever_the_control_does() -> None:
     row = _only(judge(_rows("script", 30, 100), _rows("script", 30, 100), RULE))
     assert (row.verdict, row.noise_floor) == ("diverged", None)
