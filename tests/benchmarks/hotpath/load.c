@@ -1,14 +1,15 @@
 /* Load generator for the hot-path benchmark and the isolation tests.
  *
  *   load -p PORT [-c CONNECTIONS] [-d SECONDS] [-w WARM_UP] [-g GRACE] [-r RATE] [-b BODY_BYTES]
- *        [-s CHUNKS] [-y SPREAD_US] [-x RUN] [-u PATH]
+ *        [-s CHUNKS] [-y SPREAD_US] [-x RUN] [-u PATH] [-t TRACE]
  *
  * One thread, epoll, keep-alive connections to loopback. Without -r a closed loop (saturation):
  * every connection sends as soon as it has its answer. With -r an open loop of RATE requests per
  * second in all; latency counts from the scheduled time, so that a stall is not omitted. With -s
  * the requests are streamed, every answer must hold CHUNKS events, and each event's stamp (see
  * upstream.c) gives its delay; the first requests are spread over SPREAD_US so that streams are
- * out of phase. Every request has its own x-request-id, RUN and a number. After the duration no
+ * out of phase. With -t an open loop whose arrivals are the lines of a file, "MICROSECONDS
+ * BODY_BYTES", in order, from the start of the run. Every request has its own x-request-id, RUN and a number. After the duration no
  * request is started and those in flight have GRACE seconds to end.
  *
  * Prints one line of JSON. Latencies are of the time after the warm-up; `sent`, `ok`, `failed`
@@ -45,9 +46,14 @@ static struct {
     int port, connections;
     double seconds, warm_up, grace, rate;
     long body_bytes, chunks, spread_us;
-    const char *path, *run;
+    const char *path, *run, *trace;
 } options = {.connections = 32, .seconds = 3, .warm_up = 0.5, .body_bytes = 1000,
              .path = "/v1/chat/completions", .run = "run"};
+
+struct arrival {
+    int64_t at;
+    long body_bytes;
+};
 
 static struct connection all[MAX_CONNECTIONS], *idle[MAX_CONNECTIONS];
 static int idle_count, epoll_fd;
@@ -80,13 +86,18 @@ static void appendf(struct buffer *b, const char *format, ...)
     append(b, text, (size_t)length);
 }
 
-static void prepare_request(void)
+static void prepare_request(long body_bytes)
 {
     static const char filler[] = "lorem ipsum dolor sit amet ";
+    static long prepared = -1;
     struct buffer body = {0};
+    if (body_bytes == prepared)
+        return;
+    prepared = body_bytes;
+    request.length = 0;
     appendf(&body, "{\"model\":\"prod-model\",\"stream\":%s,\"temperature\":0,\"max_tokens\":300,"
                    "\"messages\":[{\"role\":\"user\",\"content\":\"", options.chunks ? "true" : "false");
-    for (long i = 0; (long)body.length < options.body_bytes - 4; i++)
+    for (long i = 0; (long)body.length < body_bytes - 4; i++)
         append(&body, filler + i % 27, 1);
     appendf(&body, "\"}]}");
     appendf(&request, "POST %s HTTP/1.1\r\nhost: 127.0.0.1:%d\r\nuser-agent: load/1\r\naccept: */*\r\n"
@@ -293,9 +304,39 @@ static void on_readable(struct connection *c)
 static int64_t next_due; /* open loop: of the next request; closed loop: of the next first request */
 static int64_t interval;
 static int begun;
+static struct arrival *trace;
+static size_t trace_length, trace_next;
 
-static void start_what_is_due(int64_t now)
+static void read_trace(void)
 {
+    FILE *file = fopen(options.trace, "r");
+    struct arrival a;
+    if (!file)
+        die(options.trace);
+    while (fscanf(file, "%ld %ld", &a.at, &a.body_bytes) == 2) {
+        trace = realloc(trace, (trace_length + 1) * sizeof *trace);
+        if (!trace)
+            die("realloc");
+        trace[trace_length++] = a;
+    }
+    fclose(file);
+}
+
+static void start_arrivals(int64_t now, int64_t began)
+{
+    for (; idle_count && trace_next < trace_length && began + trace[trace_next].at * 1000 <= now; trace_next++) {
+        prepare_request(trace[trace_next].body_bytes);
+        start(idle[--idle_count], began + trace[trace_next].at * 1000);
+    }
+    next_due = trace_next < trace_length ? began + trace[trace_next].at * 1000 : INT64_MAX;
+}
+
+static void start_what_is_due(int64_t now, int64_t began)
+{
+    if (trace) {
+        start_arrivals(now, began);
+        return;
+    }
     if (options.rate > 0) {
         for (; idle_count && next_due <= now; next_due += interval)
             start(idle[--idle_count], next_due);
@@ -310,9 +351,10 @@ static void start_what_is_due(int64_t now)
 
 static int64_t wait_until(int64_t end)
 {
-    int more = options.rate > 0 ? idle_count > 0 : begun < options.connections;
+    int open_loop = trace || options.rate > 0;
+    int more = open_loop ? idle_count > 0 : begun < options.connections;
     int64_t until = more && next_due < end ? next_due : end;
-    return idle_count && options.rate == 0 ? now_ns() + 1000000 : until;
+    return idle_count && !open_loop ? now_ns() + 1000000 : until;
 }
 
 static void poll_until(int64_t until)
@@ -367,7 +409,7 @@ static void report(double seconds)
 static void parse(int argc, char **argv)
 {
     int option;
-    while ((option = getopt(argc, argv, "p:c:d:w:g:r:b:s:y:x:u:")) != -1) {
+    while ((option = getopt(argc, argv, "p:c:d:w:g:r:b:s:y:x:u:t:")) != -1) {
         switch (option) {
         case 'p': options.port = atoi(optarg); break;
         case 'c': options.connections = atoi(optarg); break;
@@ -380,6 +422,7 @@ static void parse(int argc, char **argv)
         case 'y': options.spread_us = atol(optarg); break;
         case 'x': options.run = optarg; break;
         case 'u': options.path = optarg; break;
+        case 't': options.trace = optarg; break;
         default: exit(2);
         }
     }
@@ -391,19 +434,21 @@ int main(int argc, char **argv)
 {
     parse(argc, argv);
     signal(SIGPIPE, SIG_IGN);
-    prepare_request();
+    prepare_request(options.body_bytes);
+    if (options.trace)
+        read_trace();
     epoll_fd = epoll_create1(0);
     for (int i = options.connections - 1; i >= 0; i--) {
         all[i].fd = -1;
-        if (options.rate > 0)
+        if (options.rate > 0 || trace)
             become_idle(&all[i]);
     }
-    next_due = now_ns();
-    measured_from = next_due + (int64_t)(options.warm_up * 1e9);
+    int64_t began = next_due = now_ns();
+    measured_from = began + (int64_t)(options.warm_up * 1e9);
     int64_t end = measured_from + (int64_t)(options.seconds * 1e9);
     interval = options.rate > 0 ? (int64_t)(1e9 / options.rate) : options.spread_us * 1000 / options.connections;
     for (int64_t now = now_ns(); now < end; now = now_ns()) {
-        start_what_is_due(now);
+        start_what_is_due(now, began);
         poll_until(wait_until(end));
     }
     double seconds = (double)(now_ns() - measured_from) / 1e9;

@@ -69,6 +69,7 @@ class Load:
     spread_us: int = 0
     body_bytes: int = 1000
     path: str = "/v1/chat/completions"
+    trace: Path | None = None
 
     def command(self, port: int, run: str) -> list[str]:
         options = {
@@ -76,7 +77,8 @@ class Load:
             "-r": self.rate, "-s": self.chunks, "-y": self.spread_us, "-b": self.body_bytes, "-x": run,
             "-u": self.path,
         }  # fmt: skip
-        return [str(program("load")), *(str(word) for option in options.items() for word in option)]
+        trace = ["-t", str(self.trace)] if self.trace else []
+        return [str(program("load")), *(str(word) for option in options.items() for word in option), *trace]
 
     @property
     def longest(self) -> float:

@@ -1,0 +1,157 @@
+"""`python -m tests.benchmarks.soak`: hours of recorded arrivals, and whether memory grows.
+
+Two public traces of Azure's LLM services (Patel et al., Splitwise, ISCA 2024; CC-BY-4.0) run side
+by side through one Tailgate: conversations as streams, code completions as plain requests, whose
+bursts (67 in one second at a mean of 2.6) no Poisson load would show. Everything is mirrored to a
+healthy candidate. Fails on a lost request, a funnel that does not reconcile, or a process whose
+memory certainly grows. Writes `tests/benchmarks/results/soak.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.benchmarks.hotpath import native, process
+from tests.benchmarks.results import ROOT, write_result
+from tests.faults.comparison import not_served
+from tests.faults.rig import Rig, eventually, tailgate
+
+ARRIVALS = ROOT.parent / "shared" / "corpora" / "arrivals"
+CHUNKS, CHUNK_US = 40, 25_000
+BYTES_PER_TOKEN = 4  # of English; the traces count tokens
+MOST_GROWTH_MB_PER_HOUR = 5.0
+EVERY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Least-squares slope of resident memory over the second half of a run, with 95 % bounds."""
+
+    megabytes_per_hour: float
+    low: float
+    high: float
+    first: float
+    last: float
+
+
+def growth(points: Sequence[tuple[float, float]]) -> Growth:
+    """Slope of (seconds, megabytes) points; the first half is warm-up and left out."""
+    half = points[len(points) // 2 :]
+    mean_t = sum(t for t, _ in half) / len(half)
+    mean_m = sum(m for _, m in half) / len(half)
+    spread = sum((t - mean_t) ** 2 for t, _ in half)
+    slope = sum((t - mean_t) * (m - mean_m) for t, m in half) / spread
+    residual = sum((m - mean_m - slope * (t - mean_t)) ** 2 for t, m in half)
+    # Samples of one process's memory are dependent: counting every tenth keeps the bound honest.
+    error = math.sqrt(residual / max(1.0, len(half) / 10 - 2) / spread * 10)
+    hour = 3600.0
+    edge = max(1, len(half) // 10)
+    return Growth(
+        slope * hour,
+        (slope - 1.96 * error) * hour,
+        (slope + 1.96 * error) * hour,
+        median(m for _, m in half[:edge]),
+        median(m for _, m in half[-edge:]),
+    )
+
+
+def write_trace(source: Path, to: Path, speed: float, seconds: float) -> int:
+    """The arrivals of `source`, `speed` times as fast, as the load generator reads them; how many."""
+    lines = []
+    for row in map(json.loads, source.read_text().splitlines()):
+        if row["t"] / speed < seconds:
+            lines.append(f"{int(row['t'] / speed * 1e6)} {max(200, row['in'] * BYTES_PER_TOKEN)}")
+    to.write_text("\n".join(lines) + "\n")
+    return len(lines)
+
+
+def main() -> int:
+    """Replay, watch, judge, write."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1800)
+    parser.add_argument(
+        "--speed", type=float, default=1.9, help="of the traces; an hour fits into half an hour"
+    )
+    arguments = parser.parse_args()
+    if not ARRIVALS.is_dir():
+        print(f"no arrival traces at {ARRIVALS}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as directory:
+        result = soak(Path(directory), arguments.seconds, arguments.speed)
+    print(json.dumps({k: v for k, v in result.items() if k != "loads"}, indent=1))
+    write_result("soak", result)
+    return int(not result["passed"])
+
+
+def soak(directory: Path, seconds: float, speed: float) -> dict[str, Any]:
+    """One run; the result as it goes to disk."""
+    loads = _loads(directory, seconds, speed)
+    with (
+        native.upstream(chunks=CHUNKS, interval_us=CHUNK_US, first_us=20_000) as baseline,
+        native.upstream(chunks=CHUNKS, interval_us=CHUNK_US, first_us=20_000) as candidate,
+        tailgate(
+            "run",
+            directory / "tailgate",
+            baseline,
+            candidate_url=f"http://127.0.0.1:{candidate}",
+            candidate_concurrency=64,
+        ) as rig,
+    ):
+        running = {name: native.start_load(load, rig.port, run=name) for name, load in loads.items()}
+        memory = _watch(rig, seconds)
+        reports = {name: native.read_load(each, loads[name]) for name, each in running.items()}
+        eventually(lambda: rig.funnel()["pending"] == 0, 60)
+        return _result(reports, memory, rig.funnel())
+
+
+def _loads(directory: Path, seconds: float, speed: float) -> dict[str, native.Load]:
+    loads = {}
+    for name, chunks in (("conv", CHUNKS), ("code", 0)):
+        trace = directory / f"{name}.trace"
+        write_trace(ARRIVALS / f"azure2023_{name}.jsonl", trace, speed, seconds)
+        loads[name] = native.Load(
+            seconds=seconds, warm_up=1, grace=10, connections=400, chunks=chunks, trace=trace
+        )
+    return loads
+
+
+def _watch(rig: Rig, seconds: float) -> dict[int, list[tuple[float, float]]]:
+    """Resident megabytes of every process of the rig, every two seconds."""
+    points: dict[int, list[tuple[float, float]]] = {pid: [] for pid in process.tree(rig.process.pid)}
+    began = time.monotonic()
+    while (now := time.monotonic() - began) < seconds:
+        for pid, series in points.items():
+            series.append((now, process.rss_megabytes(pid)))
+        time.sleep(EVERY_SECONDS)
+    return points
+
+
+def _result(
+    reports: dict[str, dict[str, Any]], memory: dict[int, list[tuple[float, float]]], funnel: dict[str, Any]
+) -> dict[str, Any]:
+    grown = [growth(series) for series in memory.values()]
+    lost = sum(not_served(report) for report in reports.values())
+    counted = funnel["scored"] + sum(funnel["skipped"].values()) + funnel["pending"]
+    leaks = [g for g in grown if g.low > MOST_GROWTH_MB_PER_HOUR]
+    return {
+        "passed": lost == 0 and funnel["eligible"] == counted and not leaks,
+        "requests": sum(report["sent"] for report in reports.values()),
+        "lost": lost,
+        "funnel": funnel,
+        "memory": [{"megabytes_per_hour": round(g.megabytes_per_hour, 2), "low": round(g.low, 2), "high": round(g.high, 2), "first_mb": round(g.first, 1), "last_mb": round(g.last, 1)} for g in grown],
+        "loads": reports,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from tests.benchmarks.soak import growth, write_trace
+
+
+def test_a_leak_is_seen_through_noise() -> None:
+    rng = random.Random(1)
+    points = [(t * 2.0, 30 + t * 2.0 * 50 / 3600 + rng.gauss(0, 0.3)) for t in range(900)]
+    assert growth(points).low > 5
+
+
+def test_a_warm_up_and_noise_are_no_leak() -> None:
+    rng = random.Random(1)
+    points = [(t * 2.0, 30 + min(t, 200) * 0.1 + rng.gauss(0, 0.5)) for t in range(900)]
+    assert growth(points).low < 0 < growth(points).high
+
+
+def test_a_trace_is_cut_and_sped_up(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(
+        '{"t": 0.0, "in": 10, "out": 1}\n{"t": 3.0, "in": 500, "out": 1}\n{"t": 9.0, "in": 1, "out": 1}\n'
+    )
+    assert write_trace(tmp_path / "in.jsonl", tmp_path / "out", speed=2, seconds=4) == 2
+    assert (tmp_path / "out").read_text() == "0 200\n1500000 2000\n"
