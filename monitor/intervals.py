@@ -9,14 +9,14 @@ Pure and free of scipy (1.2 s to import); every function is compared with scipy 
 
 from __future__ import annotations
 
-from math import lgamma, sqrt
+from math import exp, lgamma, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from monitor.binomial import rate_with_tail, tail
+from monitor.binomial import log_pmf, rate_with_tail, tail
 
 Floats = NDArray[np.float64]
 
@@ -113,6 +113,30 @@ def _hybrid(p: float, own: Interval, p0: float, other: Interval, phi: float) -> 
     lower = p - p0 - sqrt(max(down * down - 2 * phi * down * up0 + up0 * up0, 0.0))
     upper = p - p0 + sqrt(max(up * up - 2 * phi * up * down0 + down0 * down0, 0.0))
     return Interval(max(lower, -1.0), min(upper, 1.0))
+
+
+def fisher_p_value(k: int, n: int, k0: int, n0: int) -> float:
+    """Exact one-sided p-value of "the rate is at most the reference rate", independent samples.
+
+    Conditional on the sum k + k0 (Fisher): no unknown rate remains, any rates, any sizes.
+    """
+    total = k + k0
+    if k * (n + n0) > n * total:
+        return _drawn_at_least(k, n, total, n0)
+    return 1.0 - _drawn_at_least(n - k + 1, n, n + n0 - total, n0)
+
+
+def _drawn_at_least(k: int, n: int, total: int, n0: int) -> float:
+    """P(at least k of n draws are marked), `total` of n + n0 being marked, for k above the mean."""
+    if k > min(n, total):
+        return 0.0
+    rate = total / (n + n0)
+    term = exp(log_pmf(k, n, rate) + log_pmf(total - k, n0, rate) - log_pmf(total, n + n0, rate))
+    p = term
+    while term > p * 1e-17 and k < min(n, total):
+        term *= (n - k) * (total - k) / ((k + 1) * (n0 - total + k + 1))
+        p, k = p + term, k + 1
+    return min(p, 1.0)
 
 
 def excess_p_value(k: int, n: int, k0: int, n0: int, allowed: float = 0.0) -> float:

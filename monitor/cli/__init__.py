@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "segments": ("segments", "the verdict table"),
     "explain": ("explain", "one segment: evidence, interval, worst pairs"),
     "funnel": ("funnel", "where every request ended: why is nothing mirrored?"),
+    "discover": ("discover", "slices that nobody declared: searched on one half, confirmed on the other"),
     "config": ("config", "check, show or describe the configuration"),
     "standin": ("standin", "an OpenAI-compatible server with fault knobs, for tests and demos"),
 }

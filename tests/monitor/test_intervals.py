@@ -13,6 +13,7 @@ from monitor.intervals import (
     clopper_pearson,
     e_bh,
     excess_p_value,
+    fisher_p_value,
     holm,
     mcnemar_p_value,
     mcnemar_two_sided,
@@ -119,6 +120,13 @@ def test_the_excess_test_is_hardly_weaker_than_barnards() -> None:
 
 def test_the_excess_test_approaches_the_binomial_test_of_a_known_rate() -> None:
     assert excess_p_value(20, 100, 200_000, 2_000_000, 0.02) == pytest.approx(tail(20, 100, 0.12), rel=0.05)
+
+
+@given(COUNTS, COUNTS)
+def test_fisher_equals_scipy(counts: tuple[int, int], counts0: tuple[int, int]) -> None:
+    (k, n), (k0, n0) = counts, counts0
+    expected = stats.hypergeom.sf(k - 1, n + n0, k + k0, n)
+    assert expected == pytest.approx(fisher_p_value(k, n, k0, n0), rel=1e-8, abs=1e-250)
 
 
 def test_an_excess_within_the_allowance_is_no_evidence() -> None:
