@@ -52,8 +52,8 @@ def growth(points: Sequence[tuple[float, float]]) -> Growth:
     spread = sum((t - mean_t) ** 2 for t, _ in half)
     slope = sum((t - mean_t) * (m - mean_m) for t, m in half) / spread
     residual = sum((m - mean_m - slope * (t - mean_t)) ** 2 for t, m in half)
-    # Samples of one process's memory are dependent: counting every tenth keeps the bound honest.
-    error = math.sqrt(residual / max(1.0, len(half) / 10 - 2) / spread * 10)
+    # Neighbouring samples of one process are dependent: ten of them count as one.
+    error = math.sqrt(10 * residual / max(1, len(half) - 2) / spread)
     hour = 3600.0
     edge = max(1, len(half) // 10)
     return Growth(
@@ -67,10 +67,9 @@ def growth(points: Sequence[tuple[float, float]]) -> Growth:
 
 def write_trace(source: Path, to: Path, speed: float, seconds: float) -> int:
     """The arrivals of `source`, `speed` times as fast, as the load generator reads them; how many."""
-    lines = []
-    for row in map(json.loads, source.read_text().splitlines()):
-        if row["t"] / speed < seconds:
-            lines.append(f"{int(row['t'] / speed * 1e6)} {max(200, row['in'] * BYTES_PER_TOKEN)}")
+    rows = [json.loads(line) for line in source.read_text().splitlines()]
+    arrivals = [(row["t"] / speed, row["in"] * BYTES_PER_TOKEN) for row in rows]
+    lines = [f"{int(at * 1e6)} {max(200, size)}" for at, size in arrivals if at < seconds]
     to.write_text("\n".join(lines) + "\n")
     return len(lines)
 
