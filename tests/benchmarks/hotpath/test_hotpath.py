@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from pathlib import Path
 
 import pytest
@@ -67,7 +66,6 @@ def test_a_refused_connection_is_a_failure() -> None:
 
 def test_a_silent_server_leaves_requests_unfinished() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        threading.Thread(target=silent.accept, daemon=True).start()
         report = run_load(Load(seconds=0.2, warm_up=0, grace=0.2, connections=3), silent.getsockname()[1])
     assert report["unfinished"] == report["sent"] == 3
 
