@@ -101,7 +101,9 @@ class Assembly:
             self._logprobs(choice.logprobs)
         if choice.text:
             self.text.append(choice.text)
-        return bool(choice.text) | self._body(choice.message or choice.delta or Body())
+        # A token that ends inside a character brings ids and logprobs, but no text yet.
+        token = bool(choice.text or choice.token_ids or choice.logprobs)
+        return self._body(choice.message or choice.delta or Body()) or token
 
     def _logprobs(self, logprobs: Logprobs) -> None:
         if logprobs.content is not None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from monitor.openai_api.wire import ErrorObject
 
-_CONTEXT = ("maximum context length", "context_length_exceeded", "longer than the maximum model length")
+_CONTEXT = (
+    "maximum context length",
+    "context_length_exceeded",
+    "longer than the maximum model length",
+    "cannot be greater than max_model_len",
+)
 _BUSY = ("cannot accept new requests", "currently busy", "queue", "overloaded", "too many requests")
 SHOWN_CHARACTERS = 300
 
