@@ -89,7 +89,8 @@ def example(key: str, spec: object, prose: str) -> Any:
     """Some value of a JSON schema, taken from the prose where it has one."""
     spec = spec if isinstance(spec, dict) else {}
     if isinstance(spec.get("enum"), list) and spec["enum"]:
-        return spec["enum"][int(unit(key, prose) * len(spec["enum"]))]
+        named = [value for value in spec["enum"] if str(value) in prose]
+        return named[0] if named else spec["enum"][int(unit(key, prose) * len(spec["enum"]))]
     if spec.get("type") == "array":
         return [example(key, spec.get("items"), prose)]
     if spec.get("type") == "object":
