@@ -111,6 +111,14 @@ def detect(text: str) -> Detection:
     return _detect(excerpt(text, _CLD2_EXAMINED))
 
 
+def detect_fast(text: str) -> Detection:
+    """As `detect`, without the second opinion: for many short pieces, `unknown` where in doubt."""
+    system = scripts.script(text)
+    if system in SINGLE:
+        return detect(text)
+    return _by_cld2(text, system) if _cld2() is not None else detect(text)
+
+
 def language(text: str) -> str:
     """Language of the text, reliable or not; `unknown` where no detector has an opinion."""
     return detect(text).language

@@ -138,3 +138,11 @@ QUANTITY: Final = re.compile(
     r"|bao nhiêu|\bberapa\b|\bhoeveel\b|\bile\b|\bكم\b|\bچند\b|\bכמה\b|πόσ[αεο]",
     re.IGNORECASE,
 )
+
+# A loop is the right answer to these; repeating the *request* once is not among them.
+WANTS_REPETITION: Final = re.compile(
+    r"\b(?:repeat|print|say|write|type|output|spam)\b[^.?!\n]{0,80}(?:\b(?:\d{2,}|hundred|thousand|million)\s+times\b"
+    r"|\bover and over\b|\bforever\b|\bendlessly\b|\binfinite(?:ly)?\b|\bagain and again\b)"
+    r"|\b(?:\d{2,}|hundert|tausend)\s?(?:mal|fois|veces|vezes|volte|раз)\b|\d{2,}\s?(?:回繰り返|回書|遍|次重复|번 반복)",
+    re.IGNORECASE,
+)

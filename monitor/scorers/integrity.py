@@ -5,6 +5,8 @@ Every other scorer abstains where an arm failed, so one fault is counted by one 
 
 from __future__ import annotations
 
+from monitor.degeneration import loops
+from monitor.lexicons.tasks import WANTS_REPETITION
 from monitor.records import Completion, Pair, Score
 
 
@@ -42,4 +44,20 @@ def truncated(pair: Pair) -> Score | None:
         return Score("truncated", 0.0, baseline=before, candidate=after)
     return Score(
         "truncated", 1.0, "length", "the candidate ran into its token limit", baseline=before, candidate=after
+    )
+
+
+def degenerate(pair: Pair) -> Score | None:
+    """1 where the candidate loops and the baseline does not; None where the request asks for repetition."""
+    if not pair.candidate.text or not answered(pair.baseline) or pair.candidate.error_type is not None:
+        return None
+    if WANTS_REPETITION.search(pair.request.prompt[-2_000:]):
+        return None
+    before = loops(pair.baseline.text) is not None
+    how = loops(pair.candidate.text)
+    if how is None or before:
+        return Score("degenerate", 0.0, baseline=float(before), candidate=float(how is not None))
+    said = pair.candidate.text.strip()[-24:]
+    return Score(
+        "degenerate", 1.0, how, f"the candidate repeats itself, last {said!r}", baseline=0.0, candidate=1.0
     )

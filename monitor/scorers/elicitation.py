@@ -1,0 +1,88 @@
+"""How the candidate talks, shown and never tested: hedging, verbosity, markdown.
+
+Different manners are not worse answers, so these three explain a divergence; none wakes anybody.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from monitor import languages
+from monitor.excerpts import excerpt
+from monitor.lexicons import elicitation as lexicon
+from monitor.records import Pair, Score
+
+_EXAMINED: Final = 4_000
+_LEAST_CHARACTERS: Final = 80
+# Characters per word: alphabets separate words, these languages do not.
+_WORD: Final = {"ja": 2.0, "zh": 1.6, "ko": 3.0}
+# Three more hedges per 100 words is about the distance of a cautious model from a plain one.
+_FULL_HEDGING: Final = 6.0
+
+
+def _texts(pair: Pair) -> tuple[str, str] | None:
+    arms = (pair.baseline, pair.candidate)
+    if any(arm.error_type is not None or not arm.text.strip() for arm in arms):
+        return None
+    return excerpt(pair.baseline.text, _EXAMINED), excerpt(pair.candidate.text, _EXAMINED)
+
+
+@lru_cache(maxsize=512)
+def hedges_per_100_words(text: str, language: str) -> float | None:
+    """Density of hedging words, None for languages without a list."""
+    pattern = lexicon.HEDGES.get(language)
+    if pattern is None:
+        return None
+    words = len(text) / _WORD[language] if language in _WORD else text.count(" ") + 1
+    return 100.0 * sum(1 for _ in pattern.finditer(text)) / max(words, 20.0)
+
+
+def hedging(pair: Pair) -> Score | None:
+    """Additional hedges per 100 words, six or more = 1; None for short texts and unknown languages."""
+    texts = _texts(pair)
+    if texts is None or min(map(len, texts)) < _LEAST_CHARACTERS:
+        return None
+    language = languages.detect(texts[0]).language
+    before, after = (hedges_per_100_words(text, language) for text in texts)
+    if before is None or after is None:
+        return None
+    value = min(1.0, max(0.0, after - before) / _FULL_HEDGING)
+    words = f"{after:.1f} hedges per 100 words, baseline {before:.1f}" if value else ""
+    return Score("hedging", value, language, words, round(before, 3), round(after, 3))
+
+
+@lru_cache(maxsize=512)
+def manners(text: str) -> frozenset[str]:
+    """Which of preamble, apology, disclaimer and closing offer the text has."""
+    text = text.strip().replace("’", "'")
+    where = {"preamble": text[:200], "closing": text[-300:]}
+    return frozenset(k for k, pattern in lexicon.VERBOSITY.items() if pattern.search(where.get(k, text)))
+
+
+@lru_cache(maxsize=512)
+def markup(text: str) -> frozenset[str]:
+    """Which Markdown constructs the text uses."""
+    return frozenset(kind for kind, pattern in lexicon.MARKDOWN.items() if pattern.search(text))
+
+
+def _added(signal: str, before: frozenset[str], after: frozenset[str], kinds: int) -> Score:
+    new = sorted(after - before)
+    words = f"adds {', '.join(new)}" if new else ""
+    return Score(signal, len(new) / kinds, "_".join(new), words, len(before) / kinds, len(after) / kinds)
+
+
+def verbosity(pair: Pair) -> Score | None:
+    """Share of the four manners (preamble, apology, disclaimer, closing offer) that only the candidate has."""
+    texts = _texts(pair)
+    if texts is None:
+        return None
+    return _added("verbosity", manners(texts[0]), manners(texts[1]), len(lexicon.VERBOSITY))
+
+
+def markdown(pair: Pair) -> Score | None:
+    """Share of the five constructs (header, bullets, bold, table, fence) that only the candidate uses."""
+    texts = _texts(pair)
+    if texts is None:
+        return None
+    return _added("markdown", markup(texts[0]), markup(texts[1]), len(lexicon.MARKDOWN))

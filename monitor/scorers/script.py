@@ -1,0 +1,178 @@
+"""The candidate answers in another script or language than the baseline, where the baseline is as expected.
+
+Expected is the language that the request asks for, else the request's own. Drift is judged on the
+whole answer and line by line: LPR of the Language Confusion Benchmark (arXiv 2406.20052) counts an answer
+as confused when any of its lines of five words or more is in another language.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from monitor import languages, request_language, scripts
+from monitor.excerpts import excerpt
+from monitor.records import Pair, Request, Score
+from monitor.request_language import prose
+
+_EXAMINED: Final = 4_000
+_LEAST_LETTERS: Final = 20
+_LEAST_FOREIGN: Final = 10
+_FOREIGN_SHARE: Final = 0.1
+_SHARE_OF_BASELINE: Final = 0.25
+_LINE_LETTERS: Final = 40
+_LINES: Final = 12
+_WRONG_LINES: Final = 1 / 3
+_EXPECTED_SCRIPT: Final = {code: name for name, code in languages.SINGLE.items()} | {
+    **dict.fromkeys(("ru", "uk", "bg", "mn", "kk", "sr"), "cyrillic"),
+    **dict.fromkeys(("ar", "fa", "ur"), "arabic"),
+    **dict.fromkeys(("hi", "mr", "ne"), "devanagari"),
+    **dict.fromkeys(("am", "ti"), "ethiopic"),
+    "ja": "japanese",
+    "zh": "han",
+    "he": "hebrew",
+    "bn": "bengali",
+    "bo": "tibetan",
+}
+# Detectors confuse these with one another on real text, and so do readers.
+_CLOSE: Final = tuple(
+    frozenset(group.split())
+    for group in (
+        "no da",
+        "id ms",
+        "cs sk",
+        "gl pt",
+        "gl es",
+        "zu xh ss nr",
+        "rw rn",
+        "nl af",
+        "bg mk",
+        "sco en",
+        "ca oc",
+    )
+)
+# Requests that are about letters ("only in hiragana", "transliterate") make script a constraint, not a fault.
+_ABOUT_SCRIPT: Final = re.compile(
+    r"ひらがな|平仮名|カタカナ|片仮名|漢字|ローマ字|拼音|romaji|pinyin|transliterat|romani[sz]|hiragana|katakana|kanji",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=512)
+def _prose(text: str) -> str:
+    return prose(text)
+
+
+def answer_prose(text: str) -> str:
+    """What of an answer is language: the examined part without code, links and formulas."""
+    return _prose(excerpt(text, _EXAMINED))
+
+
+def expected_script(request: Request) -> str:
+    """Writing system that the answer should be in: of the language asked for, else the request's own."""
+    asked = request_language.asked(request.prompt)
+    return request_language.script(request.prompt) if asked is None else _EXPECTED_SCRIPT.get(asked, "latin")
+
+
+def expected_language(request: Request) -> str:
+    """ISO 639 code that the answer should be in: asked for in words, else the request's own."""
+    return request_language.asked(request.prompt) or request_language.language(request.prompt)
+
+
+def _texts(pair: Pair) -> tuple[str, str] | None:
+    """Prose of both answers, None where an arm failed or is too short to have a language."""
+    baseline, candidate = pair.baseline, pair.candidate
+    if baseline.error_type is not None or candidate.error_type is not None:
+        return None
+    texts = answer_prose(baseline.text), answer_prose(candidate.text)
+    return texts if all(sum(scripts.letters(t).values()) >= _LEAST_LETTERS for t in texts) else None
+
+
+def script(pair: Pair) -> Score | None:
+    """1 where the candidate writes in a script that neither the baseline nor the request is in.
+
+    None for answers under 20 letters, where the request is about scripts, and where the baseline
+    itself is not in the expected one.
+    """
+    texts = _texts(pair)
+    if texts is None or _ABOUT_SCRIPT.search(pair.request.prompt[-_EXAMINED:]):
+        return None
+    expected = scripts.script(texts[0])
+    if expected != expected_script(pair.request):
+        return None
+    foreign = None if texts[0] == texts[1] else _foreign(expected, texts[0], texts[1], pair.request.prompt)
+    if foreign is None:
+        return Score("script", 0.0, baseline=0.0, candidate=0.0)
+    return Score(
+        "script", 1.0, foreign, f"{foreign} where {expected} was expected", baseline=0.0, candidate=1.0
+    )
+
+
+def _foreign(expected: str, baseline: str, candidate: str, prompt: str) -> str | None:
+    """The script that the candidate drifted to: the dominant one, or a tenth in one that nobody used."""
+    found, before = scripts.written_in(candidate), scripts.written_in(baseline)
+    dominant = scripts.script(candidate)
+    if dominant != expected and before.get(dominant, 0) <= _SHARE_OF_BASELINE * sum(before.values()):
+        return dominant
+    # Latin stands in answers of every language (names, units, code), so only its bulk is foreign.
+    known = {"latin", *before, *scripts.written_in(prompt), *_parts(expected)}
+    others = {name: n for name, n in found.items() if name not in known and n >= _LEAST_FOREIGN}
+    worst = max(others, key=others.__getitem__, default=None)
+    return worst if worst and others[worst] >= _FOREIGN_SHARE * sum(found.values()) else None
+
+
+def _parts(system: str) -> tuple[str, ...]:
+    return {"japanese": ("han", "hiragana", "katakana"), "hangul": ("han",), "han": ("hangul",)}.get(
+        system, ()
+    )
+
+
+def language(pair: Pair) -> Score | None:
+    """1 where the candidate's language, or that of a third of its lines, is not the expected one.
+
+    None unless the baseline is reliably in the expected language and the candidate's language is
+    reliably known: both arms get the same detector, and short answers give no verdict.
+    """
+    texts = _texts(pair)
+    if texts is None:
+        return None
+    expected, first = expected_language(pair.request), languages.detect(texts[0])
+    if not first.reliable or not _same(first.language, expected):
+        return None
+    second = first if texts[0] == texts[1] else languages.detect(texts[1])
+    if not second.reliable:
+        return None
+    got = (
+        second.language
+        if not _same(second.language, first.language)
+        else _lines_in_another(first.language, *texts)
+    )
+    if got is None:
+        return Score("language", 0.0, baseline=0.0, candidate=0.0)
+    words = f"{got} where {first.language} was expected"
+    return Score("language", 1.0, f"{first.language}_to_{got}", words, baseline=0.0, candidate=1.0)
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or any(one in group and other in group for group in _CLOSE)
+
+
+def _lines_in_another(expected: str, baseline: str, candidate: str) -> str | None:
+    """The language of the wrong lines, if they are a third of the candidate's and the baseline has none."""
+    wrong = _wrong_lines(candidate, expected)
+    lines = _long_lines(candidate)
+    if not wrong or len(lines) < 2 or len(wrong) < _WRONG_LINES * len(lines):
+        return None
+    return wrong[0] if not _wrong_lines(baseline, expected) else None
+
+
+@lru_cache(maxsize=512)
+def _long_lines(text: str) -> tuple[str, ...]:
+    return tuple(line for line in text.splitlines() if len(line) >= _LINE_LETTERS)[:_LINES]
+
+
+@lru_cache(maxsize=512)
+def _wrong_lines(text: str, expected: str) -> tuple[str, ...]:
+    found = [languages.detect_fast(line) for line in _long_lines(text)]
+    return tuple(d.language for d in found if d.reliable and not _same(d.language, expected))
