@@ -83,6 +83,7 @@ class Cells:
     evidence: Floats  # (K) at the end of the row's last block
     firing: Bools  # (K)
     since: Floats  # (K) event time of the last alarm or clear
+    born: Floats  # (K) event time from which pairs, replays and sums count
     pairs: Ints  # (K) observations of x since the candidate changed
     replays: Ints  # (K)
     sum_x: Floats  # (K)
@@ -96,7 +97,7 @@ def _empty(cells: int, knots: int) -> Cells:
     flat, count = np.zeros(0), np.zeros(0, np.int64)
     return Cells(
         np.zeros((0, len(BETS), cells)), np.zeros((0, cells)), np.zeros((0, len(BETS))),
-        flat, flat, flat, np.zeros(0, np.bool_), flat, count, count, flat, flat,
+        flat, flat, flat, np.zeros(0, np.bool_), flat, flat, count, count, flat, flat,
         np.zeros((0, 2, knots)), np.zeros((0, knots)), np.ones((0, cells)),
     )  # fmt: skip
 
@@ -123,7 +124,6 @@ class Bank:
         self.paid = 0.0
         """Running total of the budget put in: an upper bound on expected false alarms so far."""
         self.cells = _empty(CELLS, len(KNOTS)) if two_stream else _empty(1, 0)
-        self._capacity = 0
 
     def __len__(self) -> int:
         return len(self.cells.rate)
@@ -135,6 +135,7 @@ class Bank:
         self.cells = _grown(self.cells, len(nulls))
         self.cells.last[rows] = time
         self.cells.since[rows] = time
+        self.cells.born[rows] = time
         self.cells.rate[rows] = rate
         self.cells.floor[rows] = 1.0
         self.set_nulls(rows, nulls)
@@ -155,9 +156,7 @@ class Bank:
 
         Rows do not influence each other, so the k-th observations of all rows are one numpy step.
         """
-        if x0 is not None and self.two_stream:
-            self._count_replays(rows, x0)
-        self._count_pairs(rows, x)
+        self._count(rows, x, x0)
         crossings: list[Crossing] = []
         for index, ends in _rounds(rows, blocks):
             if x0 is not None and self.two_stream:
@@ -207,19 +206,18 @@ class Bank:
         self.cells.floor[...] = 1.0
         self.cells.last[...] = time
         self.cells.since[...] = time
+        self.cells.born[...] = time
         return fired
 
-    def _count_pairs(self, rows: Ints, x: Floats) -> None:
+    def _count(self, rows: Ints, x: Floats, x0: Floats | None) -> None:
+        cells, size = self.cells, len(self)
         seen = ~np.isnan(x)
-        size = len(self)
-        self.cells.pairs += np.bincount(rows[seen], minlength=size)
-        self.cells.sum_x += np.bincount(rows[seen], x[seen], minlength=size)
-
-    def _count_replays(self, rows: Ints, x0: Floats) -> None:
-        seen = ~np.isnan(x0)
-        size = len(self)
-        self.cells.replays += np.bincount(rows[seen], minlength=size)
-        self.cells.sum_x0 += np.bincount(rows[seen], x0[seen], minlength=size)
+        cells.pairs += np.bincount(rows[seen], minlength=size)
+        cells.sum_x += np.bincount(rows[seen], x[seen], minlength=size)
+        if x0 is not None:
+            seen = ~np.isnan(x0)
+            cells.replays += np.bincount(rows[seen], minlength=size)
+            cells.sum_x0 += np.bincount(rows[seen], x0[seen], minlength=size)
 
     def _crossing(self, index: int, row: int) -> Crossing:
         cells = self.cells

@@ -3,7 +3,7 @@
 The floor is the mean of the reference score x0 (baseline against its own replay). It is cut into
 21 cells [g, h]. For cell i, E0_i is a fixed mixture of bets that the mean is below g_i:
 
-    E0_i = 1/2 + 1/2 mean over kappa of prod over replays of f(x0),
+    E0_i = 1/7 + 6/7 mean over kappa of prod over replays of f(x0),
     f(x0) = 1 + kappa (g_i - x0) / (1 - g_i),  kappa in {.05 ... .95}
 
 While E[x0 | past] >= g_i every f has mean <= 1, so E0_i is an e-process (Waudby-Smith & Ramdas,
@@ -12,7 +12,7 @@ arXiv:2010.09686). Two changes make it small, mergeable and good for months:
 * log f is concave in x0, so interpolating it between fixed knots can only lower it: E0_i stays an
   e-process, is exact for scores that sit on a knot (0 and 1 do), and its whole state is one count
   per knot, whatever the order of the replays or the replica that saw them.
-* The idle half never bets. Without it, evidence about cells below the truth decays for ever and
+* One seventh never bets. Without it, evidence about cells below the truth decays for ever and
   would outvote any candidate after enough replays, because the alarm takes the minimum over cells.
 """
 
@@ -30,7 +30,7 @@ FLOORS, CEILINGS = EDGES[:-1], EDGES[1:]
 CELLS = len(FLOORS)
 KAPPAS = np.array([0.05, 0.1, 0.2, 0.4, 0.7, 0.95])
 KNOTS = np.array([0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 0.9, 1.0])
-IDLE = 0.5
+IDLE = 1 / 7
 # exp(600) is far beyond any alarm and far from overflow when multiplied by a wealth.
 LOG_LIMIT = 600.0
 
