@@ -60,13 +60,13 @@ class Rig:
             os.killpg(self.process.pid, number)
 
     @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Not running while the other arm is measured, so that they do not share a core."""
-        self.signal(signal.SIGSTOP)
+    def awake(self) -> Iterator[None]:
+        """Runs only within the block: the other arm of a comparison must not share its core."""
+        self.signal(signal.SIGCONT)
         try:
             yield
         finally:
-            self.signal(signal.SIGCONT)
+            self.signal(signal.SIGSTOP)
 
 
 def fetch(url: str) -> bytes:
@@ -80,10 +80,13 @@ def total(samples: dict[str, float], family: str, label: str) -> int:
 
 
 @contextmanager
-def tailgate(command: str, directory: Path, upstream: int, *flags: str, **settings: object) -> Iterator[Rig]:
+def tailgate(
+    command: str, directory: Path, upstream: int, *, ready: bool = True, **settings: object
+) -> Iterator[Rig]:
     """`tailgate COMMAND` on free ports with everything it writes in `directory`.
 
     `settings` are configuration keys with `_` for the first `.`; every request is mirrored.
+    Waits until it listens, unless it need not be `ready`.
     """
     port, admin, http = process.free_port(), process.free_port(), process.free_port()
     merged: dict[str, object] = {
@@ -98,9 +101,14 @@ def tailgate(command: str, directory: Path, upstream: int, *flags: str, **settin
     }
     sets = [word for key, value in merged.items() for word in ("--set", f"{key}={value}")]
     directory.mkdir(parents=True, exist_ok=True)
-    with process.running([TAILGATE, command, *flags, *sets], directory) as running:
-        process.wait_for_port(http if command == "monitor" else port, running)
-        yield Rig(running, directory, port, admin, http)
+    with process.running([TAILGATE, command, *sets], directory) as running:
+        if ready:
+            process.wait_for_port(http if command == "monitor" else port, running)
+        rig = Rig(running, directory, port, admin, http)
+        try:
+            yield rig
+        finally:
+            rig.signal(signal.SIGCONT)
 
 
 def eventually(check: Callable[[], bool], seconds: float = 20) -> bool:

@@ -10,7 +10,7 @@
  * upstream.c) gives its delay; the first requests are spread over SPREAD_US so that streams are
  * out of phase. With -t an open loop whose arrivals are the lines of a file, "MICROSECONDS
  * BODY_BYTES", in order, from the start of the run. Every request has its own x-request-id, RUN and a number. After the duration no
- * request is started and those in flight have GRACE seconds to end.
+ * request is started and those in flight have GRACE seconds to end; SIGTERM ends it earlier.
  *
  * Prints one line of JSON. Latencies are of the time after the warm-up; `sent`, `ok`, `failed`
  * (connection broke), `refused` (status not 200), `short` (events missing), `unfinished` and
@@ -367,6 +367,13 @@ static void poll_until(int64_t until)
         on_readable(events[i].data.ptr);
 }
 
+static volatile sig_atomic_t asked_to_end;
+
+static void on_sigterm(int number)
+{
+    asked_to_end = number;
+}
+
 static long in_flight(void)
 {
     long count = 0;
@@ -434,6 +441,7 @@ int main(int argc, char **argv)
 {
     parse(argc, argv);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, on_sigterm);
     prepare_request(options.body_bytes);
     if (options.trace)
         read_trace();
@@ -447,12 +455,12 @@ int main(int argc, char **argv)
     measured_from = began + (int64_t)(options.warm_up * 1e9);
     int64_t end = measured_from + (int64_t)(options.seconds * 1e9);
     interval = options.rate > 0 ? (int64_t)(1e9 / options.rate) : options.spread_us * 1000 / options.connections;
-    for (int64_t now = now_ns(); now < end; now = now_ns()) {
+    for (int64_t now = now_ns(); now < end && !asked_to_end; now = now_ns()) {
         start_what_is_due(now, began);
         poll_until(wait_until(end));
     }
     double seconds = (double)(now_ns() - measured_from) / 1e9;
-    int64_t last = end + (int64_t)(options.grace * 1e9);
+    int64_t last = now_ns() + (int64_t)(options.grace * 1e9);
     while (in_flight() && now_ns() < last)
         poll_until(last);
     report(seconds);
