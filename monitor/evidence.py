@@ -30,12 +30,12 @@ from typing import Any
 
 import numpy as np
 
-from monitor.block import Observation, cut, parents_of
 from monitor.budget import Ledger, Member, equal_shares
 from monitor.dedup import Repeats
 from monitor.detector import YOUNG_REPLAYS, Cells
 from monitor.hypotheses import Settings, Test, tests_of
 from monitor.latency import Legs, Reference
+from monitor.observations import Observation, cut, parents_of
 from monitor.records import ALL, Segment
 from monitor.signals import SIGNALS
 from monitor.snapshot import pack, unpack
