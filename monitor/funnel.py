@@ -17,6 +17,7 @@ from monitor.records import Funnel
 
 STAGES = ("read", "sent", "completed", "comparable", "scored")
 _SKIP = "skipped:"
+_EXCLUDED = "excluded:"
 
 
 @dataclass(slots=True)
@@ -34,31 +35,38 @@ class Tally:
         """Count the final state of one exchange that will not be scored."""
         self.names[_SKIP + reason] += 1
 
-    def captured(self, stream: str, counters: Mapping[str, int]) -> None:
+    def captured(self, stream: str, skipped: Mapping[str, int], excluded: Mapping[str, int]) -> None:
         """Take capture's cumulative counters; an older record never lowers a newer one."""
-        for name, value in counters.items():
+        named = {**skipped, **{_EXCLUDED + reason: value for reason, value in excluded.items()}}
+        for name, value in named.items():
             key = (stream, name)
             self.capture[key] = max(value, self.capture.get(key, 0))
 
-    def funnel(self) -> Funnel:
-        """The funnel as of now; pending is what was read and is not yet decided."""
-        before = _skipped(self.capture)
-        own = {name.removeprefix(_SKIP): n for name, n in self.names.items() if name.startswith(_SKIP)}
-        read, scored = self.names["read"], self.names["scored"]
+    def funnel(self, in_flight: int = 0) -> Funnel:
+        """The funnel as of now; `in_flight` was read and is not settled yet (never committed)."""
+        totals = _totals(dict(self.capture))
+        excluded = {
+            name.removeprefix(_EXCLUDED): n for name, n in totals.items() if name.startswith(_EXCLUDED)
+        }
+        before = Counter({name: n for name, n in totals.items() if not name.startswith(_EXCLUDED)})
+        names = Counter(self.names)
+        own = {name.removeprefix(_SKIP): n for name, n in names.items() if name.startswith(_SKIP)}
+        read, scored = names["read"] + in_flight, names["scored"]
         skipped = before + Counter(own)
         return Funnel(
             eligible=read + before.total(),
             sampled=read + before.total() - skipped["not_sampled"],
-            sent=self.names["sent"],
-            completed=self.names["completed"],
-            comparable=self.names["comparable"],
+            sent=names["sent"],
+            completed=names["completed"],
+            comparable=names["comparable"],
             scored=scored,
             pending=read - scored - sum(own.values()),
             skipped=dict(sorted((+skipped).items())),
+            excluded=dict(sorted(excluded.items())),
         )
 
 
-def _skipped(capture: Mapping[tuple[str, str], int]) -> Counter[str]:
+def _totals(capture: Mapping[tuple[str, str], int]) -> Counter[str]:
     total: Counter[str] = Counter()
     for (_, name), value in capture.items():
         total[name] += value

@@ -83,6 +83,10 @@ class Pairing:
         flags = _flags(pair, warming=warming)
         return Paired(exchange, pair, None, rewrites, flags, sent=True, replay_skipped=refusal)
 
+    def warm_up_again(self) -> None:
+        """Another candidate answers: flag its first answers."""
+        self.pressure.warm_up = WARM_UP
+
     def _shed(self) -> str | None:
         load, limits = self.pressure.candidate, self._config.candidate
         if load.waiting is not None and load.waiting > limits.max_waiting:

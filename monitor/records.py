@@ -243,7 +243,10 @@ class SegmentVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """Where every eligible request ended: `eligible == scored + sum(skipped) + pending`."""
+    """Where every eligible request ended: `eligible == scored + sum(skipped) + pending`.
+
+    `excluded` was never eligible: other endpoints, marked or no-log requests.
+    """
 
     eligible: int = 0
     sampled: int = 0
@@ -253,6 +256,7 @@ class Funnel:
     scored: int = 0
     pending: int = 0
     skipped: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
+    excluded: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ CREATE TABLE pairs (
     session_key VARCHAR,
     subject_key VARCHAR,
     rewrites VARCHAR[],                 -- what the candidate was asked differently
-    flags VARCHAR[],                    -- repeat, warmup, cached, baseline_unhealthy, ...
+    flags VARCHAR[],                    -- warmup, cached, baseline_degenerate, ...
+    legs DOUBLE[],                      -- comparable seconds: latency and ttft, candidate and replay each
     baseline STRUCT(duration DOUBLE, ttft DOUBLE, input_tokens BIGINT, output_tokens BIGINT,
                     finish_reason VARCHAR, model VARCHAR, error VARCHAR, confidence DOUBLE, in_flight BIGINT),
     candidate STRUCT(duration DOUBLE, ttft DOUBLE, input_tokens BIGINT, output_tokens BIGINT,

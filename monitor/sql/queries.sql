@@ -33,9 +33,7 @@ ORDER BY s.x DESC, p.seq DESC LIMIT $limit;
 
 -- name: replay_log
 -- Everything that the evidence engine needs to go on from a snapshot, in log order.
-SELECT p.seq, p.block, p.received_at, p.segments, p.prompt_key, p.session_key, p.flags,
-       p.candidate.duration, p.candidate.ttft, p.candidate.output_tokens,
-       p.replay.duration, p.replay.ttft, p.replay.output_tokens,
+SELECT p.seq, p.block, p.received_at, p.segments, p.prompt_key, p.session_key, p.flags, p.legs, p.id,
        list(s.signal ORDER BY s.signal), list(s.x ORDER BY s.signal), list(s.x0 ORDER BY s.signal)
 FROM pairs p LEFT JOIN scores s USING (seq)
 WHERE p.block > $block

@@ -1,0 +1,217 @@
+"""The flow on one screen: spool, pipeline, store, HTTP. The only file that imports both packages.
+
+spool ─► incoming() ─► Pipeline.feed ─► pair, score ─► Pipeline.settle ─► Standing.apply ─► Store
+                                                                │
+                              GET /metrics, /api/v1/verdict ◄── Service ◄── verdict, gauges
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import uvicorn
+
+from collectors.exchanges import Decoding, exchange_of
+from collectors.spool import bind, load_key
+from collectors.spool_reader import Entry as SpoolEntry
+from collectors.spool_reader import Reader, follow
+from collectors.wire import Capture, Counters
+from monitor.addresses import host_port, is_loopback
+from monitor.candidate import Leg
+from monitor.config import Config
+from monitor.config_file import secret
+from monitor.errors import BadInput, ConfigError
+from monitor.http.api import application
+from monitor.metrics import Metrics
+from monitor.pairing import Pairing
+from monitor.pipeline import Incoming, Pipeline
+from monitor.service import Service
+from monitor.standing import Standing
+from monitor.store import Store
+
+log = logging.getLogger("tailgate.monitor")
+
+LOAD_SECONDS = 1.0
+IDENTITY_SECONDS = 5.0
+BOARD_SECONDS = 1.0
+PURGE_SECONDS = 3600.0
+
+
+def run(config: Config, reload: Callable[[], Config]) -> None:
+    """Serve until a signal. Raises ConfigError, StoreError, ForeignSpool before anything is served."""
+    store = Store(config.store.path)
+    try:
+        directory = config.spool_directory
+        bind(directory, store.id)
+        key = load_key(directory, config.privacy.key_env)
+        standing = Standing(config, store, key)
+        asyncio.run(_serve(config, reload, standing, Reader(directory, key, _positions(store))))
+    finally:
+        store.close()
+
+
+def _positions(store: Store) -> dict[str, tuple[int, int, int]]:
+    found = {stream: json.loads(text) for stream, text in store.mapping("offsets").items()}
+    return {stream: (at[0], at[1], at[2]) for stream, at in found.items()}
+
+
+async def _serve(config: Config, reload: Callable[[], Config], standing: Standing, reader: Reader) -> None:
+    async with AsyncExitStack() as stack:
+        candidate, replay = _legs(config)
+        for leg in (candidate, replay):
+            if leg is not None:
+                await stack.enter_async_context(leg)
+        metrics = Metrics(config.route.name, config.segments_limit)
+        metrics.reloaded(time.time(), ok=True)
+        service = Service(config, standing, metrics, candidate, reload)
+        pairing = Pairing(config, candidate, replay, service.eligible, service.model)
+        pipeline = _pipeline(config, standing, service, pairing, reader)
+        service.attach(pipeline)
+        server = _http(config, service)
+        tasks = [
+            asyncio.create_task(coroutine, name=name)
+            for name, coroutine in (
+                ("feed", _feed(config, reader, pipeline)),
+                ("settle", pipeline.settle()),
+                ("watch", _watch(pairing, candidate, replay, service)),
+                ("board", _every(BOARD_SECONDS, service.refresh)),
+                ("purge", _every(PURGE_SECONDS, service.purge)),
+            )
+        ]
+        _reload_on_hangup(service)
+        tasks.append(asyncio.create_task(server.serve(), name="http"))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await _stop(tasks)
+    if batch := standing.final_batch():
+        standing.store.commit(batch)
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel everything in order; the first failure that ended the run is raised."""
+    failure = next((t.exception() for t in tasks if t.done() and not t.cancelled() and t.exception()), None)
+    for task in tasks[:-1]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if failure is not None:
+        raise failure
+
+
+def _legs(config: Config) -> tuple[Leg, Leg | None]:
+    settings, again = config.candidate, config.replay
+    if settings.url is None:
+        raise ConfigError("candidate.url: is required")
+    candidate = Leg(
+        "candidate",
+        settings.url,
+        concurrency=settings.concurrency,
+        token=secret(settings.token_env, "candidate.token_env"),
+        tls=settings.tls,
+    )
+    if again.share == 0:
+        return candidate, None
+    replay = Leg(
+        "replay",
+        again.url or config.baseline.url,
+        concurrency=again.concurrency,
+        token=secret(config.baseline.token_env, "baseline.token_env"),
+        tls=config.baseline.tls,
+    )
+    return candidate, replay
+
+
+def _pipeline(
+    config: Config, standing: Standing, service: Service, pairing: Pairing, reader: Reader
+) -> Pipeline:
+    def committed(offsets: Mapping[str, str]) -> None:
+        del offsets
+        reader.release(_positions(standing.store))
+
+    return Pipeline(
+        pairing=pairing,
+        judge=service.judge,
+        entry=service.entry,
+        apply=standing.apply,
+        commit=standing.store.commit,
+        committed=committed,
+        tally=standing.tally,
+        window=8 * config.candidate.concurrency,
+        seq=standing.seq,
+        block=standing.engine.blocks,
+        event_time=standing.event_time,
+    )
+
+
+async def _feed(config: Config, reader: Reader, pipeline: Pipeline) -> None:
+    decoding = Decoding(
+        session_header=config.sampling.header,
+        subject_header=config.privacy.subject,
+        max_age_seconds=config.spool.max_age_seconds,
+    )
+    async for entries in follow(reader):
+        for entry in entries:
+            await pipeline.feed(incoming(entry, decoding, time.time()))
+
+
+def incoming(entry: SpoolEntry, decoding: Decoding, now: float) -> Incoming:
+    """A spool record as the pipeline takes it."""
+    plain = Incoming(entry.stream, json.dumps(entry.position))
+    record = entry.record
+    if isinstance(record, Counters):
+        return replace(
+            plain,
+            account=record.stream,
+            capture_skipped=record.skipped,
+            capture_excluded=record.excluded,
+        )
+    if isinstance(record, Capture):
+        try:
+            return replace(plain, exchange=exchange_of(record, decoding, now))
+        except BadInput as error:
+            return replace(plain, skipped=error.reason)
+    return replace(plain, skipped=record.reason, skipped_count=record.count)
+
+
+async def _watch(pairing: Pairing, candidate: Leg, replay: Leg | None, service: Service) -> None:
+    """Load of both servers every second, the candidate's identity every five."""
+    checked = float("-inf")
+    while True:
+        if time.monotonic() - checked >= IDENTITY_SECONDS:
+            checked = time.monotonic()
+            if await service.identified(await candidate.identity()):
+                pairing.warm_up_again()
+        pairing.pressure.candidate = await candidate.load()
+        if replay is not None:
+            pairing.pressure.baseline = await replay.load()
+        await asyncio.sleep(LOAD_SECONDS)
+
+
+async def _every(seconds: float, work: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(work)
+        except Exception:
+            log.exception("%s failed; going on", getattr(work, "__name__", "background work"))
+
+
+def _http(config: Config, service: Service) -> uvicorn.Server:
+    host, port = host_port(config.http.listen)
+    app = application(
+        service, token=secret(config.http.token_env, "http.token_env"), loopback=is_loopback(host)
+    )
+    settings = uvicorn.Config(
+        app, host=host, port=port, log_level="warning", lifespan="off", access_log=False, server_header=False
+    )
+    return uvicorn.Server(settings)
+
+
+def _reload_on_hangup(service: Service) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload_quietly)

@@ -1,0 +1,122 @@
+"""Tables of a live verdict (the verdict JSON) for people: readable at 80 columns and in CI logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+Json = Mapping[str, Any]
+STYLE = {"diverged": "bold red", "ok": "green", "inconclusive": "yellow"}
+# What a reason means and what to do about it; anything else speaks for itself.
+HINTS = {
+    "not_sampled": "sampling.fraction decides",
+    "candidate_down": "the candidate does not answer at candidate.url",
+    "candidate_busy": "the candidate's queue is not empty (candidate.max_waiting)",
+    "candidate_shed": "the candidate rejected it as too busy (503)",
+    "candidate_misconfigured": "401/403/404 from the candidate: candidate.model, candidate.token_env",
+    "candidate_context_length": "longer than the candidate's context",
+    "endpoint_unsupported": "allow.endpoints decides",
+    "expired": "older than spool.max_age_seconds before it could be scored",
+    "queue_full": "the sidecar's hand-over was full (sidecar.max_queue_*)",
+    "spool_full": "spool.max_bytes is used up; is the monitor running?",
+}
+
+
+def _clean(text: object) -> str:
+    """Text of foreign origin: no markup, no control characters (terminal escape codes)."""
+    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"
+
+
+def _effect(row: Json) -> str:
+    if row["effect"] is None:
+        return ""
+    if row["lower"] is None or row["upper"] is None:
+        return f"{100 * row['effect']:+.0f}"
+    return f"{100 * row['effect']:+.0f} [{100 * row['lower']:.0f}, {100 * row['upper']:.0f}]"
+
+
+def _pairs(row: Json) -> str:
+    needed = row["pairs_needed"]
+    return f"{row['pairs']}/{needed}" if needed and row["verdict"] == "inconclusive" else str(row["pairs"])
+
+
+def chosen_rows(verdict: Json, *, everything: bool = False, only_diverged: bool = False) -> list[Json]:
+    """All rows, the diverged ones, or the first (worst) of each segment."""
+    rows: Iterable[Json] = verdict["segments"]
+    if only_diverged:
+        return [row for row in rows if row["verdict"] == "diverged" and row["explained_by"] is None]
+    if everything:
+        return list(rows)
+    first: dict[str, Json] = {}
+    for row in rows:
+        first.setdefault(row["segment"], row)
+    return list(first.values())
+
+
+def rows_table(verdict: Json, *, everything: bool = False, only_diverged: bool = False) -> Table:
+    """Segment rows as a table; the title is the route's verdict."""
+    state = verdict["verdict"]
+    title = f"[{STYLE[state]}]{state}[/]  {_clean(verdict['route'])}, {verdict['pairs']} pairs"
+    table = Table(
+        title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", show_edge=False
+    )
+    for name in ("segment", "signal", "verdict"):
+        table.add_column(name, overflow="fold")
+    for name in ("pairs", "candidate", "floor", "excess [95 %]", "evidence"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in chosen_rows(verdict, everything=everything, only_diverged=only_diverged):
+        explained = row["explained_by"]
+        state = f"explained by {_clean(explained)}" if explained else row["verdict"]
+        style = "dim" if explained else STYLE[row["verdict"]]
+        evidence = "" if row["evidence"] is None else f"{row['evidence']:.2g}"
+        table.add_row(
+            _clean(row["segment"]),
+            row["signal"],
+            f"[{style}]{state}[/]",
+            _pairs(row),
+            _percent(row["candidate"]),
+            _percent(row["noise_floor"]),
+            _effect(row),
+            evidence,
+        )
+    return table
+
+
+def print_rows(
+    console: Console, verdict: Json, *, everything: bool = False, only_diverged: bool = False
+) -> None:
+    """The table of rows."""
+    console.print(rows_table(verdict, everything=everything, only_diverged=only_diverged))
+
+
+def print_warnings(console: Console, verdict: Json) -> None:
+    """One line per warning."""
+    for warning in verdict["warnings"]:
+        console.print(f"[yellow]warning[/] {_clean(warning)}", highlight=False)
+
+
+def print_funnel(console: Console, funnel: Json) -> None:
+    """Stages, then every reason with its share and what to do about it."""
+    total = max(1, funnel["eligible"])
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column("funnel")
+    table.add_column("requests", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("")
+    for stage in ("eligible", "sampled", "sent", "completed", "comparable", "scored", "pending"):
+        table.add_row(stage, str(funnel[stage]), f"{100 * funnel[stage] / total:.1f} %", "")
+    for reason, count in sorted(funnel["skipped"].items(), key=lambda item: -item[1]):
+        table.add_row(
+            f"  skipped {_clean(reason)}", str(count), f"{100 * count / total:.1f} %", HINTS.get(reason, "")
+        )
+    for reason, count in funnel.get("excluded", {}).items():
+        table.add_row(f"  not eligible: {_clean(reason)}", str(count), "", HINTS.get(reason, ""))
+    console.print(table)

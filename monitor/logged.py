@@ -1,0 +1,100 @@
+"""A scored pair as the evidence sees it, from memory or from the store: the same bits either way. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from monitor.observations import Observation
+from monitor.latency import Legs
+from monitor.ledger import Entry
+from monitor.records import Segment
+from monitor.segments import segment_names
+from monitor.signals import SIGNALS
+
+Crosses = Sequence[Sequence[str]]
+UNHEALTHY = "baseline_"
+"""Prefix of flags that say the baseline's own answer was unfit: agreeing with a loop proves nothing."""
+_NO_LATENCY = frozenset({"warmup", "cached"})
+
+
+def of_entry(entry: Entry, crosses: Crosses) -> Observation:
+    """The observation of a pair that was just scored."""
+    scores = {name: score.value for name, score in entry.scored.scores.items()}
+    return _observation(
+        time=entry.time,
+        dims=entry.dims,
+        crosses=crosses,
+        scores=scores,
+        references=entry.scored.references,
+        legs=entry.legs,
+        flags=entry.flags,
+        session=entry.session_key,
+        prompt=entry.prompt_key,
+    )
+
+
+def of_rows(rows: Iterable[Sequence[Any]], crosses: Crosses) -> Iterator[list[Observation]]:
+    """Blocks of observations from rows of the query `replay_log`."""
+    for _, block in groupby(rows, key=lambda row: row[1]):
+        yield [_of_row(row, crosses) for row in block]
+
+
+def _of_row(row: Sequence[Any], crosses: Crosses) -> Observation:
+    _, _, time, segments, prompt, session, flags, legs, _, signals, xs, x0s = row
+    dims = {name: value for name, value in segments.items() if name != "all"}
+    known = [(name, x, x0) for name, x, x0 in zip(signals, xs, x0s, strict=True) if name is not None]
+    scores = {name: x for name, x, _ in known}
+    references = {name: x0 for name, _, x0 in known if x0 is not None}
+    return _observation(
+        time=time,
+        dims=dims,
+        crosses=crosses,
+        scores=scores,
+        references=references,
+        legs=tuple(legs),
+        flags=flags,
+        session=session,
+        prompt=prompt,
+    )
+
+
+def _observation(
+    *,
+    time: float,
+    dims: Mapping[str, str],
+    crosses: Crosses,
+    scores: Mapping[str, float],
+    references: Mapping[str, float],
+    legs: Sequence[float | None],
+    flags: Sequence[str],
+    session: str | None,
+    prompt: str,
+) -> Observation:
+    unhealthy = any(flag.startswith(UNHEALTHY) for flag in flags)
+    kept = {name: scores[name] for name in sorted(scores) if not (unhealthy and _is_agreement(name))}
+    return Observation(
+        time=time,
+        segments=segment_names(dims, crosses),
+        scores=kept,
+        references={name: references[name] for name in kept if name in references},
+        latencies={} if _NO_LATENCY & set(flags) else _latencies(legs),
+        conversation=None if session is None else f"{session}:{dims.get('turn', '')}",
+        prompt=prompt,
+    )
+
+
+def _is_agreement(signal: str) -> bool:
+    return SIGNALS[signal].kind in {"agreement", "confidence"}
+
+
+def _latencies(legs: Sequence[float | None]) -> dict[str, Legs]:
+    if len(legs) != 4:
+        return {}
+    return {"latency": (legs[0], legs[1]), "ttft": (legs[2], legs[3])}
+
+
+def segments_of_row(segments: Mapping[str, str], crosses: Crosses) -> tuple[Segment, ...]:
+    """Segment names from the store's map."""
+    return segment_names({name: value for name, value in segments.items() if name != "all"}, crosses)
