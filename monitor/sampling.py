@@ -7,14 +7,27 @@ correlate with a rollout split that hashes the same id, hence the key ("hash dom
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 
 _SCALE = float(1 << 64)
 
 
+def positions(salt: bytes) -> Callable[[bytes], float]:
+    """The function `key -> position(key, salt)`, with the salt hashed once."""
+    keyed = blake2b(digest_size=8, key=salt)
+
+    def of(key: bytes) -> float:
+        state = keyed.copy()
+        state.update(key)
+        return int.from_bytes(state.digest(), "big") / _SCALE
+
+    return of
+
+
 def position(key: bytes, salt: bytes) -> float:
     """Where `key` falls in [0, 1). Uniform, keyed by `salt` (at most 64 bytes)."""
-    return int.from_bytes(blake2b(key, digest_size=8, key=salt).digest(), "big") / _SCALE
+    return positions(salt)(key)
 
 
 def chosen(key: bytes, salt: bytes, fraction: float) -> bool:

@@ -1,0 +1,289 @@
+"""The sidecar's admin port: health, metrics, funnel and the kill switch. A process of its own.
+
+Reads what the workers count in shared memory, so a scrape never touches the data path. Text is
+written by hand (60 series): a metrics library would cost this process more memory than it needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+import signal
+import socket
+import time
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+import msgspec
+
+from collectors.counters import DROPPED, EXCLUDED, OVERHEAD_BUCKETS, UNOBSERVED, UPSTREAM_ERRORS, Board
+from collectors.settings import Settings
+
+_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+_JSON = "application/json"
+_HEAD_LIMIT = 1 << 14
+_BODY_LIMIT = 1 << 10
+_REQUEST_SECONDS = 5.0
+_READY_SECONDS = 1.0
+_CONNECTIONS = 32
+
+
+class Reply(NamedTuple):
+    """What one admin request is answered with."""
+
+    status: int
+    body: str
+    content_type: str = _JSON
+
+
+class Sampling(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of `/-/sampling`."""
+
+    fraction: float
+
+
+def serve_admin(settings: Settings, board: Board, listener: socket.socket, parent: int) -> None:
+    """Run the admin process until SIGTERM or the parent's end."""
+    asyncio.run(_serve(Admin(settings, board), listener, parent))
+
+
+async def _serve(admin: Admin, listener: socket.socket, parent: int) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    loop.add_reader(parent, stop.set)
+    server = await asyncio.start_server(admin.connection, sock=listener, limit=_HEAD_LIMIT)
+    await stop.wait()
+    loop.remove_reader(parent)
+    server.close()
+
+
+class Admin:
+    """Answers one request per connection."""
+
+    def __init__(self, settings: Settings, board: Board) -> None:
+        self._settings, self._board = settings, board
+        self._token = os.environ.get(settings.token_env, "") if settings.token_env else ""
+        self._places = asyncio.Semaphore(_CONNECTIONS)
+        self._reachable = (float("-inf"), "")
+
+    async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Bounded in size and time: a slow or large request ends, nobody waits for it."""
+        try:
+            async with self._places, asyncio.timeout(_REQUEST_SECONDS):
+                reply = await self._reply(reader)
+                writer.write(_response(reply))
+                await writer.drain()
+        except (TimeoutError, OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def _reply(self, reader: asyncio.StreamReader) -> Reply:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        except asyncio.LimitOverrunError:
+            return _error(431, "the request's head is too large")
+        line, *fields = head.split("\r\n")
+        method, _, rest = line.partition(" ")
+        path = rest.partition(" ")[0].partition("?")[0]
+        headers = {
+            name.strip().lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)
+        }
+        if path == "/-/sampling" and method == "PUT":
+            return await self._put_sampling(reader, headers)
+        if method not in {"GET", "HEAD"}:
+            return _error(405, "only GET here, and PUT on /-/sampling")
+        return await self._get(path)
+
+    async def _get(self, path: str) -> Reply:
+        match path:
+            case "/metrics":
+                return Reply(200, exposition(self._settings.route, self._board), _TEXT)
+            case "/-/healthy":
+                return Reply(200, '{"healthy": true}')
+            case "/-/ready":
+                return await self._ready()
+            case "/-/sampling":
+                return _json({"fraction": self._board.fraction})
+            case "/-/funnel":
+                return _json(funnel(self._board))
+            case _:
+                return _error(404, "try /metrics, /-/healthy, /-/ready, /-/sampling or /-/funnel")
+
+    async def _ready(self) -> Reply:
+        """Whether the upstream accepts a connection; asked at most once a second."""
+        checked, problem = self._reachable
+        if time.monotonic() - checked > _READY_SECONDS:
+            problem = ""
+            try:
+                async with asyncio.timeout(_READY_SECONDS):
+                    _, writer = await asyncio.open_connection(*self._settings.upstream)
+                    writer.close()
+            except OSError as error:  # a timeout is one too
+                problem = str(error) or type(error).__name__
+            self._reachable = (time.monotonic(), problem)
+        return _json({"ready": not problem, "problem": problem}, 503 if problem else 200)
+
+    async def _put_sampling(self, reader: asyncio.StreamReader, headers: dict[str, str]) -> Reply:
+        if self._token:
+            given = headers.get("authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(given.encode(), self._token.encode()):
+                return _error(401, "bearer token missing or wrong (sidecar.token_env)")
+        length = headers.get("content-length", "")
+        if not length.isdigit() or int(length) > _BODY_LIMIT:
+            return _error(413 if length.isdigit() else 411, "send a short JSON body with its length")
+        try:
+            fraction = msgspec.json.decode(await reader.readexactly(int(length)), type=Sampling).fraction
+        except msgspec.MsgspecError as error:
+            return _error(400, f'send {{"fraction": 0.05}}: {error}')
+        if not 0 <= fraction <= 1:
+            return _error(400, "fraction must be between 0 and 1")
+        self._board.fraction = fraction
+        return _json({"fraction": fraction})
+
+
+def funnel(board: Board) -> dict[str, object]:
+    """Where every parsed request ended, since the sidecar started."""
+    dropped = {reason: board.total(f"dropped:{reason}") for reason in DROPPED}
+    excluded = {reason: board.total(f"excluded:{reason}") for reason in EXCLUDED}
+    sampled, not_sampled, written = (board.total(name) for name in ("sampled", "not_sampled", "written"))
+    return {
+        "requests": sum(excluded.values()) + sampled + not_sampled,
+        "excluded": _positive(excluded),
+        "eligible": sampled + not_sampled,
+        "not_sampled": not_sampled,
+        "sampled": sampled,
+        "dropped": _positive(dropped),
+        "written": written,
+        "pending": sampled - written - sum(dropped.values()),
+        "unkeyed": board.total("unkeyed"),
+        "unobserved_connections": _positive({r: board.total(f"unobserved:{r}") for r in UNOBSERVED}),
+        "fraction": board.fraction,
+    }
+
+
+def _positive(counts: dict[str, int]) -> dict[str, int]:
+    return {reason: count for reason, count in counts.items() if count}
+
+
+def exposition(route: str, board: Board) -> str:
+    """The sidecar's families in the Prometheus text format."""
+    lines: list[str] = []
+
+    def family(name: str, kind: str, text: str, samples: dict[str, float]) -> None:
+        lines.append(f"# HELP {name} {text}")
+        lines.append(f"# TYPE {name} {kind}")
+        lines.extend(f"{name}{labels} {value:.17g}" for labels, value in samples.items())
+
+    def labelled(label: str, counts: dict[str, int]) -> dict[str, float]:
+        return {f'{{route="{route}",{label}="{value}"}}': count for value, count in counts.items()}
+
+    def group(name: str, reasons: tuple[str, ...]) -> dict[str, int]:
+        return {reason: board.total(f"{name}:{reason}") for reason in reasons}
+
+    def gauge(name: str) -> dict[str, float]:
+        return {f'{{route="{route}"}}': board.total(f"gauge:{name}")}
+
+    total = board.total
+    outcomes = {
+        "sampled": total("sampled"),
+        "skipped": total("not_sampled"),
+        "excluded": sum(group("excluded", EXCLUDED).values()),
+        "unparseable": sum(group("unobserved", UNOBSERVED).values()),
+    }
+    family(
+        "tailgate_requests_total",
+        "counter",
+        "Requests seen in the data path; unparseable counts connections that are forwarded unobserved.",
+        labelled("outcome", outcomes),
+    )
+    dropped = _positive(group("dropped", DROPPED)) | _positive(group("excluded", EXCLUDED))
+    always = dict.fromkeys(("thinned", "queue_full", "too_large", "spool_full", "worker_died", "shutdown"), 0)
+    family(
+        "tailgate_mirror_dropped_total",
+        "counter",
+        "Requests that were not handed over, by reason; reasons appear once they occur.",
+        labelled("reason", always | dropped),
+    )
+    family(
+        "tailgate_mirrored_total",
+        "counter",
+        "Exchanges handed over to the spool.",
+        {f'{{route="{route}"}}': total("written")},
+    )
+    _overhead(lines, route, board)
+    family(
+        "tailgate_proxy_upstream_errors_total",
+        "counter",
+        "Failures of the connection to the baseline, by type.",
+        labelled(
+            "error_type",
+            dict.fromkeys(("refused", "timeout", "reset"), 0) | _positive(group("upstream", UPSTREAM_ERRORS)),
+        ),
+    )
+    family("tailgate_mirror_queue_length", "gauge", "Exchanges waiting for the spool.", gauge("queue_items"))
+    family(
+        "tailgate_mirror_queue_bytes",
+        "gauge",
+        "Captured bytes in memory, under observation and queued.",
+        gauge("queue_bytes"),
+    )
+    family(
+        "tailgate_proxy_requests_in_flight", "gauge", "Requests awaiting their answer.", gauge("in_flight")
+    )
+    family("tailgate_proxy_connections", "gauge", "Open client connections.", gauge("connections"))
+    family(
+        "tailgate_worker_restarts_total",
+        "counter",
+        "Workers that died and were replaced.",
+        {f'{{route="{route}"}}': total("restarts")},
+    )
+    family(
+        "tailgate_sampling_fraction_ratio",
+        "gauge",
+        "Sampling fraction in force; 0 is the kill switch.",
+        {f'{{route="{route}"}}': board.fraction},
+    )
+    family("tailgate_build_info", "gauge", "Version.", {f'{{version="{_version()}"}}': 1})
+    return "\n".join(lines) + "\n"
+
+
+def _overhead(lines: list[str], route: str, board: Board) -> None:
+    name = "tailgate_proxy_overhead_seconds"
+    lines.append(
+        f"# HELP {name} Time added to a request before it reaches the baseline, connecting included."
+    )
+    lines.append(f"# TYPE {name} histogram")
+    count = 0
+    for index, bound in enumerate((*OVERHEAD_BUCKETS, "+Inf")):
+        count += board.total(f"overhead:{index}")
+        lines.append(f'{name}_bucket{{route="{route}",le="{bound}"}} {count}')
+    lines.append(f'{name}_sum{{route="{route}"}} {board.total("overhead_sum_ns") / 1e9:.9g}')
+    lines.append(f'{name}_count{{route="{route}"}} {count}')
+
+
+def _version() -> str:
+    with suppress(PackageNotFoundError):
+        return version("tailgate")
+    return "unknown"
+
+
+def _json(value: object, status: int = 200) -> Reply:
+    return Reply(status, msgspec.json.encode(value).decode())
+
+
+def _error(status: int, message: str) -> Reply:
+    return _json({"error": message}, status)
+
+
+def _response(reply: Reply) -> bytes:
+    body = reply.body.encode()
+    head = (
+        f"HTTP/1.1 {reply.status} {'OK' if reply.status == 200 else 'Error'}\r\n"
+        f"content-type: {reply.content_type}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body

@@ -1,0 +1,417 @@
+"""The data path: bytes between a client and the upstream, verbatim, both ways.
+
+One upstream connection per client connection and nothing rewritten (but the Host line, where that
+is configured), so HEAD, 1xx, trailers, upgrades, keep-alive and half-closes behave as they do
+without us, and a parser that loses its way cannot mix two clients' traffic. The write to the other
+side comes first, observation second; an error of the observer ends observation, never a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from bisect import bisect_left
+from contextlib import suppress
+from time import monotonic_ns
+from typing import cast
+
+from collectors.admission import Admission
+from collectors.counters import CELL, OVERHEAD_BUCKETS
+from collectors.observer import MAX_HEAD_BYTES, Observer
+from collectors.refusal import error_type, refusal
+from collectors.rewriting import with_host
+from collectors.settings import Settings
+
+_HIGH_WATER = 1 << 18
+_LINGER_SECONDS = 2.0
+_RESET = struct.pack("ii", 1, 0)
+_OVERHEAD, _OVERHEAD_SUM = CELL["overhead:0"], CELL["overhead_sum_ns"]
+_CONNECTIONS = CELL["gauge:connections"]
+_BOUNDS_NS = tuple(round(bound * 1e9) for bound in OVERHEAD_BUCKETS)
+
+
+class Splicer:
+    """What the connections of one worker share: where to connect, whom to tell, who is open."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        admission: Admission,
+        upstream_tls: ssl.SSLContext | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.admission, self.loop = admission, loop
+        self.cells = admission.cells
+        self.draining = False
+        self.empty = asyncio.Event()  # while draining: nobody is connected any more
+        self.connections: set[Client] = set()
+        self.host_value = settings.host_value if settings.rewrite_host else None
+        self._settings, self._tls = settings, upstream_tls
+
+    def client(self) -> Client:
+        """The protocol factory of the listener."""
+        return Client(self) if self.host_value is None else RewritingClient(self)
+
+    async def connect(self, client: Client) -> None:
+        """Connect `client` to the upstream, resolving its name anew, or tell it why not."""
+        host, port = self._settings.upstream
+        try:
+            async with asyncio.timeout(self._settings.connect_seconds):
+                await self.loop.create_connection(
+                    lambda: Upstream(self, client),
+                    host,
+                    port,
+                    ssl=self._tls,
+                    server_hostname=host if self._tls else None,
+                )
+        except (OSError, ssl.SSLError) as error:
+            reason = error_type(error)
+            self.upstream_error(reason)
+            client.refuse(reason)
+
+    def upstream_error(self, reason: str) -> None:
+        """Count an error of the upstream by type."""
+        self.cells[CELL[f"upstream:{reason}"]] += 1
+
+    def spent(self, nanoseconds: int) -> None:
+        """Count what we added to one request."""
+        cells = self.cells
+        cells[_OVERHEAD + bisect_left(_BOUNDS_NS, nanoseconds)] += 1
+        cells[_OVERHEAD_SUM] += nanoseconds
+
+    def drain(self) -> None:
+        """Close what is idle now; the rest closes when its answer is complete."""
+        self.draining = True
+        for client in list(self.connections):
+            client.close_if_idle()
+        self.left(None)
+
+    def left(self, client: Client | None) -> None:
+        """A client's connection is gone."""
+        if client is not None:
+            self.connections.discard(client)
+            self.cells[_CONNECTIONS] -= 1
+        if self.draining and not self.connections:
+            self.empty.set()
+
+    def abort(self) -> None:
+        """Close everything; exchanges under observation are dropped as `shutdown`."""
+        for client in list(self.connections):
+            client.abort("shutdown")
+
+
+class Client(asyncio.Protocol):
+    """The client's side of one spliced connection."""
+
+    def __init__(self, splicer: Splicer) -> None:
+        self.splicer = splicer
+        self.transport: asyncio.Transport | None = None
+        self.upstream: Upstream | None = None
+        self.observer: Observer | None = None
+        self.ended = False  # the client sent FIN
+        self._accepted = 0
+        self._debt = 0  # nanoseconds spent connecting, added to the first request's overhead
+        self._early: list[bytes] = []
+        self._refused: str | None = None
+        self._connecting: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self.splicer.connections.add(self)
+        self.splicer.cells[_CONNECTIONS] += 1
+        self._accepted = monotonic_ns()
+        self._connecting = self.splicer.loop.create_task(self.splicer.connect(self))
+
+    def data_received(self, data: bytes) -> None:
+        began = monotonic_ns()
+        upstream = self.upstream
+        if upstream is None:
+            self._wait(data)
+            return
+        upstream.write(data)
+        self._observe(data, began)
+
+    def _observe(self, data: bytes, began: int) -> None:
+        observer = self.observer
+        if observer is None:
+            observer = self.observer = Observer(self.splicer.admission)
+        if not observer.following:
+            return
+        try:
+            if observer.request(data, began):
+                self.splicer.spent(monotonic_ns() - began + self._debt)
+                self._debt = 0
+        except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
+            observer.stop("observer_error")
+
+    def _wait(self, data: bytes) -> None:
+        """Keep one read until the upstream is connected; after a failed connect, say so."""
+        if self._refused is not None:
+            self._answer_refusal()
+            return
+        self._early.append(data)
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def connected(self, upstream: Upstream) -> None:
+        """The upstream is there: pass on what waited."""
+        self.upstream = upstream
+        self._debt = monotonic_ns() - self._accepted
+        early, self._early = self._early, []
+        for data in early:
+            self.data_received(data)
+        if self.ended:
+            upstream.finish()
+        elif self.transport is not None:
+            self.transport.resume_reading()
+
+    def refuse(self, reason: str) -> None:
+        """The upstream cannot be reached. A client that has asked nothing yet is told when it asks."""
+        self._refused = reason
+        if self._early or self.ended:
+            self._answer_refusal()
+
+    def _answer_refusal(self) -> None:
+        transport = self.transport
+        self._early.clear()
+        if transport is None or transport.is_closing():
+            return
+        if transport.can_write_eof():
+            transport.resume_reading()  # a reset for unread bytes would destroy the answer
+            with suppress(RuntimeError):  # already answered
+                transport.write(refusal(self._refused or "unreachable"))
+                transport.write_eof()
+            self.splicer.loop.call_later(_LINGER_SECONDS, transport.abort)
+        else:
+            transport.write(refusal(self._refused or "unreachable"))
+            transport.close()
+
+    def eof_received(self) -> bool:
+        """Half-close: the upstream gets the client's FIN, the answer still comes back."""
+        self.ended = True
+        upstream = self.upstream
+        if upstream is not None:
+            upstream.finish()
+        elif self._refused is not None:
+            self._close()
+        elif self._connecting is not None and not self._early:
+            self._close()  # nothing was asked
+        return self.transport is not None and self.transport.can_write_eof()
+
+    def write(self, data: bytes) -> None:
+        """Towards the client."""
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def finish(self) -> None:
+        """The upstream sent FIN."""
+        _finish(self.transport, both=self.ended)
+        if self.ended and self.upstream is not None:
+            self.upstream.close()
+
+    def pause_writing(self) -> None:
+        if self.upstream is not None:
+            self.upstream.pause()
+
+    def resume_writing(self) -> None:
+        if self.upstream is not None:
+            self.upstream.resume()
+
+    def pause(self) -> None:
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self.transport is not None:
+            self.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.splicer.left(self)
+        self.transport = None
+        if self._connecting is not None:
+            self._connecting.cancel()
+        self._closed("client_left")
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None:
+            upstream.abort(reset=exc is not None)
+
+    def upstream_lost(self, *, reset: bool) -> None:
+        """The upstream's connection is gone, by reset or in order."""
+        self.upstream = None
+        waiting = self.observer is not None and self.observer.following and self.observer.awaiting
+        if waiting and not self.ended:
+            self.splicer.upstream_error("reset" if reset else "closed_early")
+        lost = "upstream_reset" if reset else "upstream_closed"
+        self._closed("client_left" if self.ended and not reset else lost)
+        if self.transport is not None:
+            _reset(self.transport) if reset else self.transport.close()
+
+    def close_if_idle(self) -> None:
+        """While draining: close unless an answer is outstanding or may be."""
+        observer = self.observer
+        if observer is None or (observer.following and not observer.awaiting and not observer.in_request):
+            self._close()
+
+    def abort(self, outcome: str) -> None:
+        """Close both sides now."""
+        self._closed(outcome)
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+    def _closed(self, outcome: str) -> None:
+        observer = self.observer
+        if observer is None or not observer.following:
+            return
+        try:
+            observer.closed(outcome, monotonic_ns())
+        except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
+            observer.stop("observer_error")
+
+
+class RewritingClient(Client):
+    """Replaces the Host line of each request head, while the observer knows where heads begin.
+
+    Here the observer reads first. Once it cannot follow, forwarding would send the client's Host to
+    the upstream, so the connection closes with the reason counted; an agreed switch of protocols
+    passes untouched.
+    """
+
+    def __init__(self, splicer: Splicer) -> None:
+        super().__init__(splicer)
+        self._held = b""
+
+    def data_received(self, data: bytes) -> None:
+        began = monotonic_ns()
+        upstream, observer = self.upstream, self.observer
+        if upstream is None:
+            self._wait(data)
+            return
+        if observer is not None and observer.switched:
+            upstream.write(data)
+            return
+        at_head = observer is None or not observer.in_request
+        if at_head:
+            data = self._held + data
+            self._held = b""
+            if b"\r\n\r\n" not in data and len(data) <= MAX_HEAD_BYTES:
+                self._held = data
+                return
+        self._observe(data, began)
+        rewritten = with_host(data, self.splicer.host_value or b"") if at_head else data
+        if self.observer is None or not self.observer.following or rewritten is None:
+            self.splicer.upstream_error("rewrite_out_of_sync")
+            self.abort("client_left")
+            return
+        upstream.write(rewritten)
+
+
+class Upstream(asyncio.Protocol):
+    """The upstream's side of one spliced connection."""
+
+    def __init__(self, splicer: Splicer, client: Client) -> None:
+        self._splicer = splicer
+        self._client: Client | None = client
+        self._transport: asyncio.Transport | None = None
+        self._ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        if self._client is None or self._client.transport is None:
+            self._transport.abort()
+        else:
+            self._client.connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        client = self._client
+        if client is None:
+            return
+        now = monotonic_ns()
+        client.write(data)
+        observer = client.observer
+        if observer is None or not observer.following:
+            return
+        try:
+            observer.response(data, now)
+        except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
+            observer.stop("observer_error")
+        if self._splicer.draining:
+            client.close_if_idle()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        if self._client is not None:
+            self._client.finish()
+        return self._transport is not None and self._transport.can_write_eof()
+
+    def write(self, data: bytes) -> None:
+        """Towards the upstream."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def finish(self) -> None:
+        """The client sent FIN."""
+        _finish(self._transport, both=self._ended)
+
+    def pause_writing(self) -> None:
+        if self._client is not None:
+            self._client.pause()
+
+    def resume_writing(self) -> None:
+        if self._client is not None:
+            self._client.resume()
+
+    def pause(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """After both sides have finished."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self, *, reset: bool) -> None:
+        """The client is gone: so is the upstream's work."""
+        self._client = None
+        if self._transport is not None:
+            if reset:
+                _set_reset(self._transport)
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        client, self._client = self._client, None
+        if client is not None:
+            client.upstream_lost(reset=exc is not None)
+
+
+def _finish(transport: asyncio.Transport | None, *, both: bool) -> None:
+    """Pass a FIN on; close where the other direction has ended too."""
+    if transport is None or transport.is_closing():
+        return
+    if both or not transport.can_write_eof():
+        transport.close()
+    else:
+        transport.write_eof()
+
+
+def _set_reset(transport: asyncio.Transport) -> None:
+    with suppress(OSError):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Close with RST, after what was already read from the other side has been passed on."""
+    _set_reset(transport)
+    transport.close()

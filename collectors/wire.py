@@ -1,0 +1,181 @@
+"""What travels in the spool: three records, the frame around them and the seal. Pure.
+
+A stream is what one worker incarnation writes. Its frames are
+
+    magic 2s | version B | kind B | length I | sequence Q | subject Q | crc32 I | sealed payload
+
+little-endian; the crc covers the header, so that a reader can find the next frame behind damage
+without the key, and AES-GCM authenticates header and payload. The key of a stream is derived from
+the spool's key and the stream's name, which is never used twice, so the sequence number is a safe
+nonce (NIST SP 800-38D 8.2.1: deterministic construction).
+
+`subject` is a keyed hash of the data subject (0 = none): `erase` finds frames without opening them.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from monitor.errors import BadInput
+
+MAGIC = b"\xa7T"
+VERSION = 1
+ERASED, CAPTURE, COUNTERS = 0, 1, 2
+_UNCHECKED = struct.Struct("<2sBBIQQ")
+_CHECK = struct.Struct("<I")
+HEADER_BYTES = _UNCHECKED.size + _CHECK.size
+_TAG_BYTES = 16
+# Two messages of sidecar.max_body_bytes and their marks fit many times over; anything larger is
+# damage that happens to carry a valid header.
+MAX_PAYLOAD = 1 << 30
+
+
+class Capture(msgspec.Struct, frozen=True, array_like=True, tag="capture1"):
+    """One observed exchange. Only allow-listed headers are in it; the query string is not.
+
+    `id` is `<stream>-<number>`; `number` counts the stream's captures from 1. `received_at` is UNIX
+    seconds at the request's first byte; all other times are microseconds since then. `marks` are
+    (microseconds, bytes) of the response body in arrival order, as read from the socket: their
+    lengths sum to `len(response_body)`. Bodies are free of transfer coding; content coding is
+    kept. `outcome`: `ok`, `client_left`, `upstream_reset`, `upstream_closed` (the latter three with
+    what had arrived). `in_flight` counts requests of this worker when this one began, itself
+    included.
+    """
+
+    id: str
+    number: int
+    received_at: float
+    method: str
+    path: str
+    request_headers: dict[str, str]
+    request_body: bytes
+    status: int
+    response_headers: dict[str, str]
+    response_body: bytes
+    marks: list[tuple[int, int]]
+    duration_us: int
+    outcome: str
+    inclusion_probability: float
+    worker: int
+    in_flight: int
+    request_end_us: int = 0
+
+
+class Counters(msgspec.Struct, frozen=True, array_like=True, tag="counters1"):
+    """Cumulative counts of one stream (worker incarnation) at UNIX time `at`.
+
+    Every request that was parsed is in exactly one of `excluded` (by reason), `not_sampled` and
+    `sampled`; every sampled one ends in `written` (it is in this stream, before this record) or in
+    `dropped` (by reason), so pending = sampled - written - sum(dropped). `unobserved` counts
+    connections that could not be followed, by reason. `final`: no more will come; the stream ended
+    in order, or its worker died and the parent settled its account (`dropped["worker_died"]`).
+    """
+
+    stream: str
+    at: float
+    started_at: float
+    worker: int
+    not_sampled: int = 0
+    sampled: int = 0
+    written: int = 0
+    unkeyed: int = 0
+    excluded: dict[str, int] = {}
+    dropped: dict[str, int] = {}
+    unobserved: dict[str, int] = {}
+    final: bool = False
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Eligible requests that ended in the capture process, by reason."""
+        return {"not_sampled": self.not_sampled, **self.dropped}
+
+    @property
+    def eligible(self) -> int:
+        """Requests on allowed endpoints, sampled or not."""
+        return self.not_sampled + self.sampled
+
+    @property
+    def pending(self) -> int:
+        """Sampled, but neither written nor dropped yet."""
+        return self.sampled - self.written - sum(self.dropped.values())
+
+
+class Gap(msgspec.Struct, frozen=True, array_like=True, tag="gap1"):
+    """Captures that were written and cannot be read; made by the reader, never on disk.
+
+    `reason`: `spool_lost` (segments deleted by age or by hand, or damage), `spool_corrupt`,
+    `erased`.
+    """
+
+    stream: str
+    reason: str
+    count: int
+
+
+Record = Capture | Counters
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+
+
+class Header(NamedTuple):
+    """A frame's header; `length` counts the sealed payload."""
+
+    kind: int
+    length: int
+    sequence: int
+    subject: int
+
+
+def pack_header(header: Header) -> bytes:
+    """The header's bytes with their checksum."""
+    head = _UNCHECKED.pack(MAGIC, VERSION, *header)
+    return head + _CHECK.pack(zlib.crc32(head))
+
+
+def unpack_header(data: bytes | memoryview, at: int = 0) -> Header | None:
+    """The header at `at`, or None where there is no valid one."""
+    if len(data) < at + HEADER_BYTES:
+        return None
+    magic, version, kind, length, sequence, subject = _UNCHECKED.unpack_from(data, at)
+    (check,) = _CHECK.unpack_from(data, at + _UNCHECKED.size)
+    if magic != MAGIC or version != VERSION or length > MAX_PAYLOAD:
+        return None
+    if zlib.crc32(data[at : at + _UNCHECKED.size]) != check:
+        return None
+    return Header(kind, length, sequence, subject)
+
+
+def subject_tag(key: bytes, subject: str) -> int:
+    """Keyed hash under which frames of a data subject are found; never 0."""
+    digest = blake2b(subject.encode(), digest_size=8, key=key, person=b"tailgate-subject").digest()
+    return int.from_bytes(digest, "little") or 1
+
+
+class Seal:
+    """Seals and opens the frames of one stream under the spool's key (32 bytes)."""
+
+    def __init__(self, key: bytes, stream: str) -> None:
+        derived = blake2b(stream.encode(), digest_size=32, key=key, person=b"tailgate-spool-1")
+        self._aead = AESGCM(derived.digest())
+
+    def frame(self, record: Record, sequence: int, subject: int = 0) -> bytes:
+        """One frame, ready to append."""
+        payload = _encoder.encode(record)
+        kind = CAPTURE if type(record) is Capture else COUNTERS
+        head = pack_header(Header(kind, len(payload) + _TAG_BYTES, sequence, subject))
+        return head + self._aead.encrypt(sequence.to_bytes(12, "big"), payload, head)
+
+    def open(self, header: Header, sealed: bytes) -> Record:
+        """The record of one frame; BadInput where it was damaged or sealed under another key."""
+        try:
+            payload = self._aead.decrypt(header.sequence.to_bytes(12, "big"), sealed, pack_header(header))
+            return _decoder.decode(payload)
+        except (InvalidTag, msgspec.DecodeError) as error:
+            raise BadInput("spool_corrupt", f"frame {header.sequence}: seal broken or not msgpack") from error
