@@ -31,7 +31,7 @@ _JSON_ASKED = re.compile(
     r"|\b(?:in|as|into|to|using|valid|only|following|return|returns|output|produce|with|a|an|strict|en|als|au|formato|format|gültiges)"
     r"\s+(?:[\w-]+\s+){0,3}json\b(?!\s*(?:file|files|parser|library|api|schema\s+to|web\s+token|to\b|stack\b|path\b))"
     r"|\bjson[\s-]+(?:format|object|array|only|output|response|code block|string|document)\b"
-    r"|\bjson\s*(?:形式|フォーマット|で|格式|对象|を)"
+    r"|json\s*(?:形式|フォーマット|で|格式|对象|を)"
     r"|\b(?:only|nur|solo|uniquement|seulement)\s+json\b",
     re.IGNORECASE,
 )

@@ -1,0 +1,185 @@
+"""Mine the constraints of a prompt: one engine over the phrases of each language, Japanese apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from monitor.records import Request
+from monitor.scorers.constraints.bounds import bounds, limits
+from monitor.scorers.constraints.english import ENGLISH
+from monitor.scorers.constraints.french import FRENCH
+from monitor.scorers.constraints.german import GERMAN
+from monitor.scorers.constraints.japanese import japanese
+from monitor.scorers.constraints.model import Bound, Constraint, Tongue, constraint
+from monitor.scorers.constraints.spanish import SPANISH
+from monitor.scorers.constraints.wording import wording
+from monitor.scorers.questions import asks_json, edges
+
+TONGUES = (ENGLISH, FRENCH, SPANISH, GERMAN)
+_KANA = re.compile(r"[\u3041-\u30ff]")
+_STARS = re.compile(r"(?<![*\w])\*{3}(?!\*)|\b(?:3|three) asterisks")
+_SIX_STARS = re.compile(
+    r"\*{6}|\b(?:6|six|seis) (?:\w+ )?(?:asteris[kc]|étoile|asterisco|astérisque|Sternchen)", re.IGNORECASE
+)
+_EACH = re.compile(r"\b(?:each|every|per|chaque|cada|jede[rsnm]?)\b[^.\n]*$", re.IGNORECASE)
+_POSTSCRIPT = re.compile(
+    r"(?:\bpost-?scriptum\b|\bpostscript\b|\bposdata\b|\bpostdata\b|\bwith an? |\badd an? |\binclude an? )[^.\n]{0,50}?[\"'“«]?"
+    r"(?P<mark>P\.\s?P\.\s?S\b|P\.\s?S\.|P\.-S\.|p\.-s\.|P-S\b|PS\b|P\.\s?D\.|Nota\b)",
+)  # fmt: skip
+_MAX_CONSTRAINTS = 24
+
+
+def constraints_of(request: Request) -> tuple[Constraint, ...]:
+    """The constraints that system prompt and last user message state, without repetition, at most 24."""
+    return mined(request.system, request.prompt)
+
+
+@lru_cache(maxsize=512)
+def mined(system: str, prompt: str) -> tuple[Constraint, ...]:
+    text = edges(f"{system}\n{prompt}" if system else prompt)
+    if _KANA.search(text):
+        found: Iterable[Constraint] = japanese(text, prompt)
+    else:
+        found = (c for tongue in TONGUES if _spoken(tongue, text) for c in _latin(tongue, text, prompt))
+    return tuple(dict.fromkeys(found))[:_MAX_CONSTRAINTS]
+
+
+@lru_cache(maxsize=8)
+def _gate(tongue: Tongue) -> re.Pattern[str]:
+    return re.compile(tongue.gate, re.IGNORECASE)
+
+
+def _spoken(tongue: Tongue, text: str) -> bool:
+    """Whether two different function words of a language occur; rules of the others are not tried."""
+    found = {word.casefold() for word in _gate(tongue).findall(text[:3000])}
+    return len(found) >= 2
+
+
+def _latin(tongue: Tongue, text: str, prompt: str) -> Iterator[Constraint]:
+    yield from _lengths(tongue, text)
+    yield from _structure(tongue, text)
+    yield from wording(tongue, text, prompt)
+
+
+def _lengths(tongue: Tongue, text: str) -> Iterator[Constraint]:
+    for unit, kind, count in (
+        (tongue.words, "length_constraints:number_words", "num_words"),
+        (tongue.sentences, "length_constraints:number_sentences", "num_sentences"),
+    ):
+        for bound in bounds(tongue, unit, text):
+            if not bound.plain and not _EACH.search(text, max(0, bound.start - 40), bound.start):
+                yield from limits(tongue, kind, bound, count, "relation")
+    yield from _paragraphs(tongue, text)
+
+
+def _paragraphs(tongue: Tongue, text: str) -> Iterator[Constraint]:
+    first_words = list(_paragraph_starts(tongue, text))
+    if first_words:
+        yield from first_words
+        return
+    stars = _STARS.search(text)
+    if stars:
+        found = [b for b in bounds(tongue, tongue.sections, text) if abs(b.start - stars.start()) < 300]
+        number = found[0].low if found else None
+        if number:
+            yield constraint("length_constraints:number_paragraphs", tongue.code, num_paragraphs=number)
+        return
+    for bound in bounds(tongue, tongue.paragraphs, text):
+        if bound.exact and bound.low:
+            yield constraint(
+                "length_constraints:number_paragraphs",
+                tongue.code,
+                num_paragraphs=bound.low,
+                separator="blank line",
+            )
+
+
+def _paragraph_starts(tongue: Tongue, text: str) -> Iterator[Constraint]:
+    pattern = tongue.paragraph_start.replace("{ordinals}", "|".join(tongue.ordinals))
+    for match in re.finditer(pattern, text, re.IGNORECASE):
+        groups = {name.rstrip("2"): value for name, value in match.groupdict().items() if value}
+        total = next((b.low for b in bounds(tongue, tongue.paragraphs, text) if b.low), None)
+        nth = tongue.ordinals[groups["ordinal"].casefold()] if "ordinal" in groups else int(groups["index"])
+        if total and nth <= total:
+            yield constraint(
+                "length_constraints:nth_paragraph_first_word",
+                tongue.code,
+                num_paragraphs=total,
+                nth_paragraph=nth,
+                first_word=groups["word"],
+            )
+
+
+def _structure(tongue: Tongue, text: str) -> Iterator[Constraint]:
+    yield from _counted_marks(tongue, text)
+    yield from _sections(tongue, text)
+    if _SIX_STARS.search(text) and re.search(tongue.two_responses, text, re.IGNORECASE):
+        yield constraint("combination:two_responses", tongue.code)
+    if re.search(tongue.title, text, re.IGNORECASE):
+        mark = "##" if "##" in text and "<<" not in text else "<<"
+        yield constraint("detectable_format:title", tongue.code, mark=mark)
+    if asks_json(text):
+        yield constraint("detectable_format:json_format", tongue.code)
+    found = _POSTSCRIPT.search(text)
+    if found:
+        yield constraint(
+            "detectable_content:postscript", tongue.code, postscript_marker=_marker(found["mark"])
+        )
+
+
+def _marker(mark: str) -> str:
+    plain = mark.replace(" ", "")
+    return "P.P.S" if plain.startswith("P.P.S") else plain
+
+
+def _counted_marks(tongue: Tongue, text: str) -> Iterator[Constraint]:
+    for bound in bounds(tongue, tongue.bullets, text):
+        if (bound.exact or bound.plain) and bound.low:
+            yield constraint("detectable_format:number_bullet_lists", tongue.code, num_bullets=bound.low)
+    for bound in bounds(tongue, tongue.placeholders, text):
+        if bound.low:
+            more = {"relation": tongue.at_least} if tongue.placeholder_relation else {}
+            yield constraint(
+                "detectable_content:number_placeholders", tongue.code, num_placeholders=bound.low, **more
+            )
+    yield from _highlights(tongue, text)
+
+
+def _highlights(tongue: Tongue, text: str) -> Iterator[Constraint]:
+    """A number of parts near a word for highlighting, where Markdown is meant."""
+    if "*" not in text and "markdown" not in text.casefold():
+        return
+    for match in re.finditer(tongue.highlight, text, re.IGNORECASE):
+        near = [b for b in bounds(tongue, tongue.parts, text) if _near(b, match) and b.low]
+        if near:
+            more = {"relation": tongue.at_least} if tongue.placeholder_relation else {}
+            kind = "detectable_format:number_highlighted_sections"
+            yield constraint(kind, tongue.code, num_highlights=near[0].low or 1, **more)
+            return
+
+
+def _near(bound: Bound, match: re.Match[str]) -> bool:
+    return bound.start - 60 <= match.start() <= bound.end + 50
+
+
+def _sections(tongue: Tongue, text: str) -> Iterator[Constraint]:
+    text = text.replace("\n", " ")
+    match = re.search(tongue.section_mark, text, re.IGNORECASE)
+    if match is None:
+        return
+    mark = next(value for value in match.groupdict().values() if value)
+    number = next((b.low for b in bounds(tongue, tongue.sections, text) if b.low), None)
+    if number is None:
+        listed = re.findall(rf"\b{re.escape(mark)} (\d+)", text)
+        number = max(map(int, listed), default=0)
+    if number:
+        more = {"relation": tongue.at_least} if tongue.placeholder_relation else {}
+        yield constraint(
+            "detectable_format:multiple_sections",
+            tongue.code,
+            section_spliter=mark,
+            num_sections=number,
+            **more,
+        )
