@@ -51,7 +51,7 @@ def _items(body: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _server_side(tool: object) -> bool:
-    return isinstance(tool, dict) and tool.get("type", "function") not in _CLIENT_TOOLS
+    return isinstance(tool, dict) and str(tool.get("type", "function")) not in _CLIENT_TOOLS
 
 
 def _has_part(request: Request, kind: str) -> bool:

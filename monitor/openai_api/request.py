@@ -18,7 +18,8 @@ _PATHS: tuple[tuple[str, Operation], ...] = (
     ("/responses", "responses"),
 )
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
-_JSON_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# UnicodeError: JSON read by other means may carry lone surrogates, which have no UTF-8.
+_JSON_ERRORS = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
 class _Function(msgspec.Struct):
@@ -108,9 +109,9 @@ def parse_request(operation: Operation, body: object) -> Request:
         raise BadInput("request_unsupported", "the request body is not a JSON object")
     try:
         wire = msgspec.convert(body, _SHAPES[operation])
-    except (msgspec.ValidationError, RecursionError) as error:
+        messages = tuple(_messages(wire))
+    except _JSON_ERRORS as error:
         raise BadInput("request_unsupported", f"request body: {error}") from error
-    messages = tuple(_messages(wire))
     if not messages:
         raise BadInput("request_unsupported", "the request asks nothing")
     return Request(operation, body, messages, model=wire.model, stream=bool(wire.stream))
@@ -160,7 +161,7 @@ def _content(content: str | Sequence[dict[str, Any] | str] | None) -> tuple[str,
     for part in content:
         if isinstance(part, str):
             texts.append(part)
-        elif part.get("type", "text") in _TEXT_PARTS and isinstance(part.get("text"), str):
+        elif str(part.get("type", "text")) in _TEXT_PARTS and isinstance(part.get("text"), str):
             texts.append(part["text"])
         else:
             others.append(str(part.get("type", "unknown"))[:40])

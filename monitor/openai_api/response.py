@@ -12,7 +12,8 @@ from monitor.openai_api.failure import SHOWN_CHARACTERS, error_type
 from monitor.openai_api.wire import Answer, ErrorObject, Response
 from monitor.records import Completion, Operation
 
-JSON_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# UnicodeError: JSON read by other means may carry lone surrogates, which have no UTF-8.
+JSON_ERRORS = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _ANSWER = msgspec.json.Decoder(Answer)
 _RESPONSE = msgspec.json.Decoder(Response)
 
@@ -32,9 +33,9 @@ def parse_response(operation: Operation, body: Mapping[str, Any], *, status: int
         wire: Answer | Response = (
             msgspec.convert(body, Response) if operation == "responses" else msgspec.convert(body, Answer)
         )
-    except (msgspec.ValidationError, RecursionError) as error:
+        return _completion(wire, status, Timing())
+    except JSON_ERRORS as error:
         return _unreadable(status, b"", error, Timing())
-    return _completion(wire, status, Timing())
 
 
 def _completion(wire: Answer | Response, status: int, timing: Timing) -> Completion:

@@ -15,6 +15,8 @@ from monitor.openai_api.sse import EventParser
 from monitor.openai_api.wire import Answer, ResponseEvent
 from monitor.records import Completion, Gaps, Operation
 
+_SNIFFED_BYTES = 6
+
 Mark = tuple[float, int]
 """(seconds since the request was sent, bytes that arrived then)."""
 
@@ -62,7 +64,11 @@ class StreamDecoder:
         except BadInput as error:
             self._failure = error.reason
             return
-        self._sniff(plain)
+        self._take(plain, t)
+
+    def _take(self, plain: bytes, t: float | None) -> None:
+        if not self._sniffed:
+            plain = self._sniff(plain)
         if not self._events:
             self._whole.append(plain)
         elif not all(self._event(data, t) for data in self._parser.feed(plain)):
@@ -80,7 +86,7 @@ class StreamDecoder:
         return decode_json(self._operation, b"".join(self._whole), status=self._status, timing=timing)
 
     def _finish_stream(self, failure: str | None) -> Completion:
-        rest = self._parser.rest()
+        rest = b"" if self._failure else self._parser.rest()
         torn = bool(rest) and not self._event(rest, self._last)
         if torn or not (self._done or self._assembly.complete):
             failure = failure or "truncated_stream"
@@ -88,16 +94,22 @@ class StreamDecoder:
         timing = Timing(self._last, first, _gaps(self._times))
         return self._assembly.completion(status=self._status, timing=timing, failure=failure)
 
-    def _sniff(self, plain: bytes) -> None:
-        """Some gateways stream events under another content type; the first bytes tell."""
-        if plain and not self._sniffed:
-            self._sniffed = True
-            self._events = plain.lstrip().startswith((b"data:", b"event:", b":"))
+    def _sniff(self, plain: bytes) -> bytes:
+        """Some gateways stream events under another content type; the first bytes tell.
+
+        Returns everything that came so far, and leaves nothing behind.
+        """
+        plain = b"".join([*self._whole, plain])
+        self._whole = []
+        self._sniffed = len(plain) >= _SNIFFED_BYTES
+        self._events = self._sniffed and plain.startswith((b"data:", b"event:", b":"))
+        return plain
 
     def _event(self, data: bytes, t: float | None) -> bool:
         """Take one event; False where it is no JSON of ours."""
-        if data.strip() == b"[DONE]":
-            self._done = True
+        data = data.strip()
+        if not data or data == b"[DONE]":
+            self._done = self._done or bool(data)
             return True
         try:
             content = self._decode(data)
