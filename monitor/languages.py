@@ -18,8 +18,10 @@ from monitor import scripts
 from monitor.excerpts import excerpt
 
 UNKNOWN: Final = "unknown"
-_CLD2_EXAMINED: Final = 2_000
+_CLD2_EXAMINED: Final = 1_600
 _LANGID_EXAMINED: Final = 300
+_LEAST_LETTERS: Final = 4
+_PURE: Final = 5 / 6
 
 # Scripts that one language of today's traffic uses (Unicode Standard, chapters 7-16).
 SINGLE: Final[Mapping[str, str]] = MappingProxyType(
@@ -88,10 +90,14 @@ _CODES: Final[Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A language and whether to rely on it; `unknown` is never reliable."""
+    """A language and whether to rely on it; `unknown` is never reliable.
+
+    `mixed`: a sixth of the text or more is in another script or language.
+    """
 
     language: str
     reliable: bool
+    mixed: bool = False
 
 
 NOTHING: Final = Detection(UNKNOWN, reliable=False)
@@ -107,7 +113,7 @@ def canonical(code: str, script: str = "latin") -> str:
 
 
 def detect(text: str) -> Detection:
-    """Language of the dominant script's letters in the first 2,000 characters or so."""
+    """Language of the dominant script's letters in the examined 1,600 characters."""
     return _detect(excerpt(text, _CLD2_EXAMINED))
 
 
@@ -130,7 +136,9 @@ def _detect(text: str) -> Detection:
     if system == scripts.UNKNOWN:
         return NOTHING
     if system in SINGLE:
-        return Detection(SINGLE[system], reliable=scripts.written_in(text).get(system, 0) >= 4)
+        counts = scripts.written_in(text)
+        own = counts.get(system, 0)
+        return Detection(SINGLE[system], own >= _LEAST_LETTERS, mixed=own < _PURE * sum(counts.values()))
     clean = scripts.only(text, system)
     found = _by_cld2(clean, system) if _cld2() is not None else NOTHING
     return found if found.reliable else _second_opinion(clean, system, found)
@@ -168,7 +176,9 @@ def _by_cld2(text: str, system: str) -> Detection:
     if not reliable:  # best effort calls any short text reliable, so only its guess is taken
         details = detector(text, bestEffort=True)[2]
     code = canonical(details[0][1], system)
-    return NOTHING if code.startswith(("un", "xx")) else Detection(code, bool(reliable))
+    if code.startswith(("un", "xx")):
+        return NOTHING
+    return Detection(code, bool(reliable), mixed=details[0][2] < 100 * _PURE)
 
 
 def _second_opinion(text: str, system: str, first: Detection) -> Detection:

@@ -20,7 +20,8 @@ _LEAST_LETTERS: Final = 8
 _INSTRUCTION_LETTERS: Final = 240
 
 _NOT_PROSE: Final = re.compile(
-    r"```.*?(?:```|\Z)"  # fenced code
+    r"<think>.*?(?:</think>|\Z)"  # reasoning that the server left in the text
+    r"|```.*?(?:```|\Z)"  # fenced code
     r"|`[^`\n]{1,200}`"
     r"|https?://\S{1,500}"
     r"|<[^<>\n]{1,200}>"

@@ -26,6 +26,7 @@ _ALIASES: Final[Mapping[str, str]] = MappingProxyType(
         "ideographic": "han",
         "fullwidth": "latin",
         "halfwidth": "katakana",
+        "katakana-hiragana": "katakana",
         "canadian": "canadian_aboriginal",
         "ol": "ol_chiki",
         "new": "new_tai_lue",

@@ -54,7 +54,7 @@ _NAMES: Final[Mapping[str, str]] = MappingProxyType(
         "lv": "latvian lettisch letton letón ラトビア語",
         "ml": "malayalam マラヤーラム語",
         "mn": "mongolian mongolisch mongol モンゴル語",
-        "mr": "marathi マラーティー語",
+        "mr": "marathi marathe マラーティー語",
         "ms": "malay malaiisch malais マレー語",
         "my": "burmese birmanisch birman ビルマ語 ミャンマー語",
         "ne": "nepali nepalesisch népalais nepalí ネパール語",
@@ -71,13 +71,13 @@ _NAMES: Final[Mapping[str, str]] = MappingProxyType(
         "sq": "albanian albanisch albanais albanés",
         "sv": "swedish schwedisch suédois sueco svedese スウェーデン語 瑞典语 스웨덴어",
         "sw": "swahili kiswahili スワヒリ語 斯瓦希里语",
-        "ta": "tamil タミル語",
-        "te": "telugu テルグ語",
+        "ta": "tamil tamoul タミル語",
+        "te": "telugu télougou telugú テルグ語",
         "th": "thai thaï thailändisch thaïlandais tailandés tailandese タイ語 泰语 태국어",
         "tl": "tagalog filipino タガログ語",
         "tr": "turkish türkisch turc turco トルコ語 土耳其语 튀르키예어 터키어 турецком",
         "uk": "ukrainian ukrainisch ukrainien ucraniano ucraino ウクライナ語 乌克兰语 украинском",
-        "ur": "urdu ウルドゥー語",
+        "ur": "urdu ourdou ウルドゥー語",
         "vi": "vietnamese vietnamesisch vietnamien vietnamita ベトナム語 越南语 베트남어",
         "yo": "yoruba",
         "zh": "chinese mandarin chinesisch chinois chino chinês cinese 中国語 中文 汉语 漢語 중국어 китайском",
@@ -86,6 +86,15 @@ _NAMES: Final[Mapping[str, str]] = MappingProxyType(
 )
 LANGUAGE_NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {name: code for code, names in _NAMES.items() for name in names.split()}
+    | {
+        "英訳": "en",
+        "和訳": "ja",
+        "邦訳": "ja",
+        "仏訳": "fr",
+        "独訳": "de",
+        "中国語訳": "zh",
+        "韓国語訳": "ko",
+    }
 )
 
 # Longest first: `indonesian` before a prefix of it.
@@ -114,6 +123,8 @@ PHRASES: Final[tuple[re.Pattern[str], ...]] = (
         rf"[^.!?\n]{{0,120}}?\b(?:en|em|ao|al) (?:idioma )?{_ANY}\b"
     ),
     re.compile(rf"\b(?:rispond|risposta|scriv|traduc)\w*\b[^.!?\n]{{0,80}}?\bin {_ANY}\b"),
+    # "translate into English" in one word of Japanese
+    re.compile(r"(?P<name>英訳|和訳|邦訳|仏訳|独訳|中国語訳|韓国語訳)"),
     # Japanese, Chinese, Korean, Russian: the particle follows or precedes the name
     re.compile(
         rf"{_ANY}(?:のみ|だけ)?(?:で|に)(?:[、。]|.{{0,40}}?(?:回答|答え|書|返答|返信|説明|翻訳|訳し|作成|述べ|教え))"

@@ -15,6 +15,9 @@ from monitor.records import Pair, Score
 
 _EXAMINED: Final = 4_000
 _LEAST_CHARACTERS: Final = 80
+_MANNERS: Final = 4
+_CLOSING: Final = 240
+_HEDGED: Final = 2_000
 # Characters per word: alphabets separate words, these languages do not.
 _WORD: Final = {"ja": 2.0, "zh": 1.6, "ko": 3.0}
 # Three more hedges per 100 words is about the distance of a cautious model from a plain one.
@@ -44,7 +47,7 @@ def hedging(pair: Pair) -> Score | None:
     if texts is None or min(map(len, texts)) < _LEAST_CHARACTERS:
         return None
     language = languages.detect(texts[0]).language
-    before, after = (hedges_per_100_words(text, language) for text in texts)
+    before, after = (hedges_per_100_words(excerpt(text, _HEDGED), language) for text in texts)
     if before is None or after is None:
         return None
     value = min(1.0, max(0.0, after - before) / _FULL_HEDGING)
@@ -55,9 +58,14 @@ def hedging(pair: Pair) -> Score | None:
 @lru_cache(maxsize=512)
 def manners(text: str) -> frozenset[str]:
     """Which of preamble, apology, disclaimer and closing offer the text has."""
-    text = text.strip().replace("’", "'")
-    where = {"preamble": text[:200], "closing": text[-300:]}
-    return frozenset(k for k, pattern in lexicon.VERBOSITY.items() if pattern.search(where.get(k, text)))
+    text = text.strip().replace("’", "'").lower()
+    found = {
+        "preamble": lexicon.PREAMBLE.search(text[:200]) is not None,
+        "apology": any(phrase in text for phrase in lexicon.APOLOGY),
+        "disclaimer": any(phrase in text for phrase in lexicon.DISCLAIMER),
+        "closing": any(phrase in text[-_CLOSING:] for phrase in lexicon.CLOSING),
+    }
+    return frozenset(kind for kind, here in found.items() if here)
 
 
 @lru_cache(maxsize=512)
@@ -77,7 +85,7 @@ def verbosity(pair: Pair) -> Score | None:
     texts = _texts(pair)
     if texts is None:
         return None
-    return _added("verbosity", manners(texts[0]), manners(texts[1]), len(lexicon.VERBOSITY))
+    return _added("verbosity", manners(texts[0]), manners(texts[1]), _MANNERS)
 
 
 def markdown(pair: Pair) -> Score | None:

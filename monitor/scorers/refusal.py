@@ -18,6 +18,8 @@ from monitor.records import Completion, Pair, Score
 # Refusals show at the start; what follows is alternatives or moralising.
 _EXAMINED: Final = 3_000
 _OPENING: Final = 1_200
+_EARLY: Final = tuple(cue for cue in lexicon.ENGLISH if cue.where != "text")
+_LATE: Final = tuple(cue for cue in lexicon.ENGLISH if cue.where == "text")
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|(?<=[。！？।])\s*|\n+")
 
 
@@ -51,13 +53,15 @@ def _refuses(text: str, leading: bool) -> Refusal | None:  # noqa: FBT001  a cac
 def _english(first: str, opening: str, text: str, *, leading: bool) -> Refusal | None:
     if not lexicon.HINT.search(opening):
         return None
-    where = {"first": first, "opening": opening, "text": text}
-    hits = [cue for cue in lexicon.ENGLISH if cue.pattern.search(where[cue.where])]
+    hits = [c for c in _EARLY if c.pattern.search(first if c.where == "first" else opening)]
+    if not any(cue.weight > 0 for cue in hits):
+        return None
+    hits += [cue for cue in _LATE if cue.pattern.search(text)]
     helps = len(lexicon.LIST.findall(text)) >= 3
     weight = sum(cue.weight for cue in hits) + (lexicon.LISTS_WEIGHT if helps else 0.0)
     if leading and any(cue.name == "premise" for cue in hits):
         weight += lexicon.LEADING_WEIGHT
-    if weight < lexicon.THRESHOLD or not any(cue.weight > 0 and cue.where != "text" for cue in hits):
+    if weight < lexicon.THRESHOLD:
         return None
     return Refusal(_why(hits), partial=helps or lexicon.YET.search(text[len(first) :]) is not None)
 

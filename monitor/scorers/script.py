@@ -19,6 +19,8 @@ from monitor.request_language import prose
 _EXAMINED: Final = 4_000
 _LEAST_LETTERS: Final = 20
 _LEAST_FOREIGN: Final = 10
+# Names and units alone are no drift to Latin letters.
+_LEAST_LATIN: Final = 60
 _FOREIGN_SHARE: Final = 0.1
 _SHARE_OF_BASELINE: Final = 0.25
 _LINE_LETTERS: Final = 40
@@ -61,12 +63,13 @@ _ABOUT_SCRIPT: Final = re.compile(
 
 @lru_cache(maxsize=512)
 def _prose(text: str) -> str:
-    return prose(text)
+    # Cut after the code is out: a cut through a fence would leave its code as prose.
+    return excerpt(prose(text), _EXAMINED)
 
 
 def answer_prose(text: str) -> str:
     """What of an answer is language: the examined part without code, links and formulas."""
-    return _prose(excerpt(text, _EXAMINED))
+    return _prose(excerpt(text))
 
 
 def expected_script(request: Request) -> str:
@@ -113,7 +116,12 @@ def _foreign(expected: str, baseline: str, candidate: str, prompt: str) -> str |
     """The script that the candidate drifted to: the dominant one, or a tenth in one that nobody used."""
     found, before = scripts.written_in(candidate), scripts.written_in(baseline)
     dominant = scripts.script(candidate)
-    if dominant != expected and before.get(dominant, 0) <= _SHARE_OF_BASELINE * sum(before.values()):
+    enough = dominant != "latin" or found["latin"] >= _LEAST_LATIN
+    if (
+        dominant != expected
+        and enough
+        and before.get(dominant, 0) <= _SHARE_OF_BASELINE * sum(before.values())
+    ):
         return dominant
     # Latin stands in answers of every language (names, units, code), so only its bulk is foreign.
     known = {"latin", *before, *scripts.written_in(prompt), *_parts(expected)}
@@ -143,11 +151,7 @@ def language(pair: Pair) -> Score | None:
     second = first if texts[0] == texts[1] else languages.detect(texts[1])
     if not second.reliable:
         return None
-    got = (
-        second.language
-        if not _same(second.language, first.language)
-        else _lines_in_another(first.language, *texts)
-    )
+    got = _drift(first.language, second, *texts)
     if got is None:
         return Score("language", 0.0, baseline=0.0, candidate=0.0)
     words = f"{got} where {first.language} was expected"
@@ -158,21 +162,30 @@ def _same(one: str, other: str) -> bool:
     return one == other or any(one in group and other in group for group in _CLOSE)
 
 
-def _lines_in_another(expected: str, baseline: str, candidate: str) -> str | None:
-    """The language of the wrong lines, if they are a third of the candidate's and the baseline has none."""
-    wrong = _wrong_lines(candidate, expected)
-    lines = _long_lines(candidate)
-    if not wrong or len(lines) < 2 or len(wrong) < _WRONG_LINES * len(lines):
+def _drift(expected: str, second: languages.Detection, baseline: str, candidate: str) -> str | None:
+    """The language of the candidate, or of a third of its lines, where it is not the expected one."""
+    if not _same(second.language, expected):
+        return second.language
+    if not second.mixed:
         return None
-    return wrong[0] if not _wrong_lines(baseline, expected) else None
+    wrong = _wrong_lines(candidate, expected)
+    letters = sum(n for _, n in wrong)
+    total = sum(scripts.letters(candidate).values())
+    if not wrong or letters < _WRONG_LINES * total or _wrong_lines(baseline, expected):
+        return None
+    return wrong[0][0]
 
 
 @lru_cache(maxsize=512)
-def _long_lines(text: str) -> tuple[str, ...]:
-    return tuple(line for line in text.splitlines() if len(line) >= _LINE_LETTERS)[:_LINES]
-
-
-@lru_cache(maxsize=512)
-def _wrong_lines(text: str, expected: str) -> tuple[str, ...]:
-    found = [languages.detect_fast(line) for line in _long_lines(text)]
-    return tuple(d.language for d in found if d.reliable and not _same(d.language, expected))
+def _wrong_lines(text: str, expected: str) -> tuple[tuple[str, int], ...]:
+    """Language and letters of the first lines of 40 characters or more that are reliably in another language."""
+    lines = [line for line in text.splitlines() if len(line) >= _LINE_LETTERS][:_LINES]
+    wrong = [(languages.detect_fast(line), line) for line in lines]
+    return tuple(
+        (found.language, sum(scripts.letters(line).values()))
+        for found, line in wrong
+        # A Japanese heading may be all ideographs.
+        if found.reliable
+        and not _same(found.language, expected)
+        and {found.language, expected} != {"ja", "zh"}
+    )
