@@ -16,10 +16,11 @@ _NOT_COMPARABLE = 3.0
 """Median length ratio beyond which settings differ rather than quality: switching thinking on gives
 3.6 on published outputs, cutting answers to one word 0.01."""
 _MOST_KEYS = 5
+_WORDS = {"wrong_script": "in the wrong script"}
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Observed:
     """One pair as far as warnings care. `length_ratio`: candidate over baseline, in characters."""
 
     id: str
@@ -28,7 +29,7 @@ class Facts:
     baseline_fault: str | None
 
 
-def cautions(rows: Sequence[Facts], *, has_floor: bool) -> Iterator[str]:
+def cautions(rows: Sequence[Observed], *, has_floor: bool) -> Iterator[str]:
     """Warnings, the earliest sign first: length moves before anything else does (LLMDrift)."""
     yield from _lengths(rows)
     yield from _baseline_faults(rows)
@@ -42,8 +43,8 @@ def cautions(rows: Sequence[Facts], *, has_floor: bool) -> Iterator[str]:
         yield f"{repeated} pairs carry an id that an earlier pair has; each is counted"
 
 
-def _by_segment(rows: Sequence[Facts]) -> Mapping[Segment, list[Facts]]:
-    found: defaultdict[Segment, list[Facts]] = defaultdict(list)
+def _by_segment(rows: Sequence[Observed]) -> Mapping[Segment, list[Observed]]:
+    found: defaultdict[Segment, list[Observed]] = defaultdict(list)
     found[ALL] = []
     for row in rows:
         for segment in row.segments:
@@ -51,7 +52,7 @@ def _by_segment(rows: Sequence[Facts]) -> Mapping[Segment, list[Facts]]:
     return found
 
 
-def _lengths(rows: Sequence[Facts]) -> Iterator[str]:
+def _lengths(rows: Sequence[Observed]) -> Iterator[str]:
     """For all pairs together, else for the segments in which it happens."""
     groups = _by_segment(rows)
     whole = _length(ALL, groups[ALL])
@@ -67,7 +68,7 @@ def _lengths(rows: Sequence[Facts]) -> Iterator[str]:
             yield sentence
 
 
-def _length(segment: Segment, members: Sequence[Facts]) -> str | None:
+def _length(segment: Segment, members: Sequence[Observed]) -> str | None:
     ratios = [m.length_ratio for m in members if m.length_ratio is not None]
     if not ratios:
         return None
@@ -84,7 +85,7 @@ def _length(segment: Segment, members: Sequence[Facts]) -> str | None:
     return None
 
 
-def _baseline_faults(rows: Sequence[Facts]) -> Iterator[str]:
+def _baseline_faults(rows: Sequence[Observed]) -> Iterator[str]:
     """Where it is worst first; a segment is left out once most of its faults have been named."""
     found = [
         (len(ids) / len(members), segment, fault, ids)
@@ -98,10 +99,10 @@ def _baseline_faults(rows: Sequence[Facts]) -> Iterator[str]:
         if share >= _UNHEALTHY and 2 * len(ids - named[fault]) > len(ids):
             named[fault] |= ids
             where = "" if segment == ALL else f" in {segment}"
-            yield f"baseline itself is {fault}{where} ({100 * share:.0f} %)"
+            yield f"baseline itself is {_WORDS.get(fault, fault)}{where} ({100 * share:.0f} %)"
 
 
-def _fault_ids(members: Sequence[Facts]) -> Mapping[str, set[str]]:
+def _fault_ids(members: Sequence[Observed]) -> Mapping[str, set[str]]:
     ids: defaultdict[str, set[str]] = defaultdict(set)
     for member in members:
         if member.baseline_fault:

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import nan
 
 import numpy as np
 
+from monitor.explain import Sample
 from monitor.fixed_sample import Floats, Question, excess, p_value, pairs_needed, question
 from monitor.intervals import holm, mcnemar_p_value
 from monitor.records import ALL, Score, Segment, SegmentVerdict, State
@@ -75,6 +77,11 @@ class Judgement:
     cells: Mapping[tuple[Segment, str], Cell]
     hypotheses: int
 
+    @property
+    def missing(self) -> Mapping[tuple[Segment, str], str]:
+        """Rows that nothing can be said about for want of a noise floor, with the reason."""
+        return {key: lack for key, cell in self.cells.items() if (lack := cell.lack) is not None}
+
 
 @dataclass(slots=True)
 class Cell:
@@ -96,6 +103,21 @@ class Cell:
     def compared(self) -> Floats | None:
         """What x is tested against: the noise floor, else for a small segment the rest of the route."""
         return self.rest if self.reference is None else self.reference
+
+    @property
+    def lack(self) -> str | None:
+        """What is missing before the row can be judged, if anything is."""
+        if not self.asked:
+            return "no noise floor, and few of its pairs are checkable"
+        if self.reference is not None and not self.reference.size:
+            return "no replays"
+        return None
+
+    @property
+    def sample(self) -> Sample:
+        """For finding out which segment accounts for which; the floor stands in for every pair's x0."""
+        floor = nan if self.reference is None or not self.reference.size else float(self.reference.mean())
+        return Sample(np.array(self.members), self.x, np.full(len(self.members), floor))
 
     @property
     def x(self) -> Floats:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from monitor.cautions import Facts, cautions, unknown_keys, unreadable
+from monitor.cautions import Observed, cautions, unknown_keys, unreadable
 from monitor.records import ALL, Segment
 
 HI, EN = Segment("language=hi"), Segment("language=en")
 
 
-def _facts(n: int, *segments: Segment, ratio: float | None = 1.0, fault: str | None = None) -> list[Facts]:
-    return [Facts(f"{segments}{ratio}{fault}{i}", (ALL, *segments), ratio, fault) for i in range(n)]
+def _facts(n: int, *segments: Segment, ratio: float | None = 1.0, fault: str | None = None) -> list[Observed]:
+    return [Observed(f"{segments}{ratio}{fault}{i}", (ALL, *segments), ratio, fault) for i in range(n)]
 
 
-def _said(rows: list[Facts], *, has_floor: bool = True) -> list[str]:
+def _said(rows: list[Observed], *, has_floor: bool = True) -> list[str]:
     return list(cautions(rows, has_floor=has_floor))
 
 
@@ -53,7 +53,7 @@ def test_a_missing_noise_floor_is_said() -> None:
 
 
 def test_repeated_ids_are_said() -> None:
-    assert _said([Facts("a", (ALL,), 1.0, None)] * 3) == [
+    assert _said([Observed("a", (ALL,), 1.0, None)] * 3) == [
         "2 pairs carry an id that an earlier pair has; each is counted"
     ]
 
