@@ -58,7 +58,10 @@ def _english(first: str, opening: str, text: str, *, leading: bool) -> Refusal |
         return None
     hits += [cue for cue in _LATE if cue.pattern.search(text)]
     helps = len(lexicon.LIST.findall(text)) >= 3
-    weight = sum(cue.weight for cue in hits) + (lexicon.LISTS_WEIGHT if helps else 0.0)
+    plain = lexicon.PLAIN.search(first) is not None
+    weight = sum(cue.weight for cue in hits if cue.weight > 0 or not plain)
+    if helps and not plain:
+        weight += lexicon.LISTS_WEIGHT
     if leading and any(cue.name == "premise" for cue in hits):
         weight += lexicon.LEADING_WEIGHT
     if weight < lexicon.THRESHOLD:

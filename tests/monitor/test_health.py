@@ -10,11 +10,11 @@ ENGLISH = "The trader sold forty bags of wheat, because each bag brought him eig
 
 
 def test_a_looping_baseline_is_degenerate() -> None:
-    assert "degenerate" == baseline_illness(exchange(THAI, "ครับ " * 100))
+    assert baseline_illness(exchange(THAI, "ครับ " * 100)) == "degenerate"
 
 
 def test_an_answer_without_the_expected_script_is_ill() -> None:
-    assert "wrong_script" == baseline_illness(exchange(THAI, ENGLISH))
+    assert baseline_illness(exchange(THAI, ENGLISH)) == "wrong_script"
 
 
 def test_a_translation_that_was_asked_for_is_healthy() -> None:

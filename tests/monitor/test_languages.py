@@ -29,11 +29,11 @@ def test_names_the_language_with_confidence(code: str, text: str) -> None:
 
 
 def test_numbers_and_symbols_have_no_language() -> None:
-    assert languages.NOTHING == languages.detect("1 + 1 = 2 → ✓")
+    assert languages.detect("1 + 1 = 2 → ✓") == languages.NOTHING
 
 
 def test_control_characters_and_surrogates_do_not_disturb() -> None:
-    assert "en" == languages.language("\x00\ud800 The committee will publish its findings soon.\ufffe")
+    assert languages.language("\x00\ud800 The committee will publish its findings soon.\ufffe") == "en"
 
 
 def test_a_second_language_is_noticed() -> None:

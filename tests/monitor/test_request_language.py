@@ -10,26 +10,29 @@ SWAHILI = "Kila mmoja anayo haki ya kushiriki katika Serikali ya nchi yake."
 
 
 def test_an_english_instruction_does_not_decide_over_the_text_it_is_about() -> None:
-    assert "sw" == request_language.language(
-        f"Rewrite this in simpler words. Answer only in the same language.\n\n{SWAHILI}"
+    assert (
+        request_language.language(
+            f"Rewrite this in simpler words. Answer only in the same language.\n\n{SWAHILI}"
+        )
+        == "sw"
     )
 
 
 def test_a_closing_instruction_about_the_form_does_not_decide() -> None:
-    assert "sw" == request_language.language(f"{SWAHILI}\n\n(Reason step by step. Last line: #### <number>)")
+    assert request_language.language(f"{SWAHILI}\n\n(Reason step by step. Last line: #### <number>)") == "sw"
 
 
 def test_an_instruction_alone_is_the_content() -> None:
-    assert "en" == request_language.language("Answer with one letter only.\nReply now.")
+    assert request_language.language("Answer with one letter only.\nReply now.") == "en"
 
 
 def test_code_is_no_language() -> None:
     prompt = "Was macht diese Funktion genau?\n```python\ndef read_the_file(path):\n    return open(path).read()\n```"
-    assert "de" == request_language.language(prompt)
+    assert request_language.language(prompt) == "de"
 
 
 def test_script_follows_the_content() -> None:
-    assert "ethiopic" == request_language.script("Rewrite this paragraph.\n\nእያንዳንዱ ሰው በመብቶቹና በግዴታዎቹ")
+    assert request_language.script("Rewrite this paragraph.\n\nእያንዳንዱ ሰው በመብቶቹና በግዴታዎቹ") == "ethiopic"
 
 
 @pytest.mark.parametrize(

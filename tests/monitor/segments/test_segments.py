@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ QUESTION = exchange("How many legs do three spiders and two dogs have in total?"
 
 
 def test_every_built_in_dimension_has_a_value_in_the_order_of_the_design() -> None:
-    assert {
+    assert segments_of(QUESTION) == {
         "language": "en",
         "script": "latin",
         "task": "math",
@@ -25,20 +26,20 @@ def test_every_built_in_dimension_has_a_value_in_the_order_of_the_design() -> No
         "stream": "yes",
         "model": "m",
         "load": "unknown",
-    } == segments_of(QUESTION)
-    assert ("language", "script", "task", "context", "turn", "stream", "model", "ood", "load") == ORDER
+    }
+    assert ORDER == ("language", "script", "task", "context", "turn", "stream", "model", "ood", "load")
 
 
 def test_recorded_and_declared_dimensions_come_first_and_win() -> None:
     rules = {"tenant": DeclaredSegment(pointer="/metadata/tenant")}
     found = segments_of(replace(QUESTION, dims={"group": "x", "task": "riddle"}), rules)
-    assert ["group", "task", "tenant", "language"] == list(found)[:4]
-    assert ("x", "riddle", "unknown") == (found["group"], found["task"], found["tenant"])
+    assert list(found)[:4] == ["group", "task", "tenant", "language"]
+    assert (found["group"], found["task"], found["tenant"]) == ("x", "riddle", "unknown")
 
 
 def test_out_of_distribution_stands_before_load() -> None:
     found = segments_of(QUESTION, ood=lambda _: {"ood": ">p99"})
-    assert ["ood", "load"] == list(found)[-2:]
+    assert list(found)[-2:] == ["ood", "load"]
 
 
 @pytest.mark.parametrize(
@@ -57,21 +58,24 @@ def test_out_of_distribution_stands_before_load() -> None:
     ],
 )
 def test_declared_values(rule: DeclaredSegment, expected: str) -> None:
-    body = {"metadata": {"plan": ["pro"], "a/b": True}}
+    body: dict[str, Any] = {"metadata": {"plan": ["pro"], "a/b": True}}
     asked = replace(QUESTION, request=request(QUESTION.request.prompt, **body), headers={"X-Tenant": "acme"})
     assert expected == segments_of(asked, {"d": rule})["d"]
 
 
 def test_values_cannot_forge_segment_names() -> None:
     found = segments_of(replace(QUESTION, dims={"group": " a=b,c=d\n\ud800" + "x" * 100}))
-    assert "a_b_c_d__" == found["group"][:9]
+    assert found["group"][:9] == "a_b_c_d__"
     assert len(found["group"]) <= 64
 
 
 def test_names_start_with_all_and_end_with_whole_crosses() -> None:
     dims = {"language": "th", "context": "8k-32k"}
-    assert ("all", "language=th", "context=8k-32k", "language=th,context=8k-32k") == segment_names(
-        dims, [("language", "context"), ("language", "tenant")]
+    assert segment_names(dims, [("language", "context"), ("language", "tenant")]) == (
+        "all",
+        "language=th",
+        "context=8k-32k",
+        "language=th,context=8k-32k",
     )
 
 

@@ -33,7 +33,7 @@ def test_estimates_know_that_tail_scripts_cost_more(text: str, low: int, high: i
 
 def test_tool_definitions_count() -> None:
     tools = [{"type": "function", "function": {"name": "f", "description": "words " * 700}}]
-    assert "1k-4k" == shape.context(exchange("Hi", tools=tools))
+    assert shape.context(exchange("Hi", tools=tools)) == "1k-4k"
 
 
 @pytest.mark.parametrize(("turns", "band"), [(1, "1"), (2, "2-3"), (3, "2-3"), (4, "4+")])
@@ -51,5 +51,5 @@ def test_requests_in_flight_are_load(in_flight: int | None, band: str) -> None:
 
 def test_stream_and_model_come_from_the_request() -> None:
     asked = exchange("Hi", stream=True, model="org/model=1,x")
-    assert ("yes", "org/model_1_x") == (shape.stream(asked), shape.model(asked))
-    assert ("no", "unknown") == (shape.stream(exchange()), shape.model(exchange()))
+    assert (shape.stream(asked), shape.model(asked)) == ("yes", "org/model_1_x")
+    assert (shape.stream(exchange()), shape.model(exchange())) == ("no", "unknown")

@@ -68,14 +68,14 @@ def test_words_tell_the_task(expected: str, prompt: str) -> None:
 
 
 def test_a_system_prompt_may_demand_json() -> None:
-    assert "json" == task(exchange("Order of Greta, 7 of SK665.", system="Return only JSON with keys a, b."))
+    assert task(exchange("Order of Greta, 7 of SK665.", system="Return only JSON with keys a, b.")) == "json"
 
 
 def test_a_long_text_with_numbers_is_no_word_problem() -> None:
     speech = "In 40 states and 3 territories the people have spoken, and 12 more will follow. " * 40
-    assert "chat" == task(exchange(f"{speech}\nHow much patience do they have?"))
+    assert task(exchange(f"{speech}\nHow much patience do they have?")) == "chat"
 
 
 def test_a_request_without_messages_is_unknown() -> None:
     asked = exchange()
-    assert "unknown" == task(replace(asked, request=replace(asked.request, messages=())))
+    assert task(replace(asked, request=replace(asked.request, messages=()))) == "unknown"
