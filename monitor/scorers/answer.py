@@ -52,7 +52,12 @@ def keys_of_pair(pair: Pair) -> tuple[Key, Key | None] | None:
 
 
 def answer_key(question: Question, text: str) -> Key | None:
-    """The key under the question; for open questions only an explicit marker makes one."""
+    """The key under the question; for open questions only an explicit marker makes one.
+
+    Code that returns a number is not a number: `code` and `format` judge it.
+    """
+    if question.code and question.kind in {"number", "short"}:
+        return None
     key = key_of(question, text)
     if key is None and question.kind == "open" and not question.json:
         found = marked(text) if ("####" in text or "\\boxed" in text) else None

@@ -11,6 +11,9 @@ from typing import Any
 from monitor.records import Pair, Score
 from monitor.scorers.constraints import Constraint, check, constraints_of
 
+_WRAPPING = frozenset({"detectable_format:json_format"})
+"""Mined and reported, but judged by `format`: one lost envelope is one reason, not two."""
+
 
 def constraint(pair: Pair) -> Score | None:
     """Directional; the measurements say whether an arm breaks any of the mined constraints."""
@@ -18,7 +21,7 @@ def constraint(pair: Pair) -> Score | None:
         return None
     if not pair.baseline.text.strip() or not pair.candidate.text.strip():
         return None
-    stated = constraints_of(pair.request)
+    stated = [c for c in constraints_of(pair.request) if c.kind not in _WRAPPING]
     if not stated:
         return None
     kept = [c for c in stated if check(c, pair.baseline.text)]
