@@ -51,6 +51,9 @@ Bools = npt.NDArray[np.bool_]
 
 WEEK = 604_800.0
 ALARM, CAP, CLEAR = 1.0, 10.0, 0.001
+# A block of 256 failures would overflow a wealth (20^256) and leave nan behind. Times the largest floor
+# evidence, e^600, this is still a float; a lower wealth is always allowed.
+OVERFLOW = 1e40
 BLOCK_SCORES, BLOCK_SECONDS = 256, 1.0
 SMALLEST_NULL = 0.005
 BETS = np.array([1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 7 / 8])
@@ -185,6 +188,11 @@ class Bank:
         self._rebase(rows[switched])
         self.cells.floor[rows[~switched]] = self._floor(rows[~switched])
 
+    def has_floor(self, row: int) -> bool:
+        """Whether a row has enough replays, of its own or lent, to know something about its floor."""
+        cells = self.cells
+        return bool(cells.pool[row].any() or cells.counts[row, 0].sum() >= YOUNG_REPLAYS - 0.5)
+
     def rotate(self) -> None:
         """End the reference window of rows that filled it: old replays stop counting, so that a
         floor which moved is believed after one or two windows. Depends on counts, never on scores."""
@@ -236,6 +244,7 @@ class Bank:
         wealth = cells.wealth[rows]
         wealth += (paid / len(BETS))[:, None, None]
         wealth *= 1.0 + cells.bets[rows][:, :, None] * edge[:, None, :]
+        np.minimum(wealth, OVERFLOW, out=wealth)
         found = self._look(rows, now, wealth, ends)
         cells.wealth[rows] = wealth
         return found
@@ -246,10 +255,15 @@ class Bank:
         total = wealth[:, 0].copy()
         for bet in range(1, len(BETS)):
             total += wealth[:, bet]
-        product = total * cells.floor[rows] if self.two_stream else total
-        over = (product > CAP) & ends[:, None]
+        product, capped = total, total
+        if self.two_stream:
+            floor = cells.floor[rows]
+            # A cell that the replays have refuted (E0 > 1) keeps that lead over the cap: otherwise its
+            # slow wealth would be all that holds a true alarm up, and the alarm would flap.
+            product, capped = total * floor, total * np.minimum(floor, 1.0)
+        over = (capped > CAP) & ends[:, None]
         if over.any():
-            wealth *= np.where(over, CAP / np.maximum(product, CAP), 1.0)[:, None, :]
+            wealth *= np.where(over, CAP / np.maximum(capped, CAP), 1.0)[:, None, :]
         evidence = np.minimum(product.min(axis=1), CAP)
         firing = cells.firing[rows]
         crossed = ends & np.where(firing, evidence < CLEAR, evidence >= ALARM)
