@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from monitor.observations import Observation
 from monitor.latency import Legs
 from monitor.ledger import Entry
+from monitor.observations import Observation
 from monitor.records import Segment
 from monitor.segments import segment_names
 from monitor.signals import SIGNALS
@@ -42,7 +42,7 @@ def of_rows(rows: Iterable[Sequence[Any]], crosses: Crosses) -> Iterator[list[Ob
 
 
 def _of_row(row: Sequence[Any], crosses: Crosses) -> Observation:
-    _, _, time, segments, prompt, session, flags, legs, _, signals, xs, x0s = row
+    _, _, time, segments, prompt, session, flags, legs, _, _, signals, xs, x0s, *_ = row
     dims = {name: value for name, value in segments.items() if name != "all"}
     known = [(name, x, x0) for name, x, x0 in zip(signals, xs, x0s, strict=True) if name is not None]
     scores = {name: x for name, x, _ in known}

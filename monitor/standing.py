@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -20,8 +20,11 @@ from monitor.evidence import Engine, Event
 from monitor.funnel import restored
 from monitor.hypotheses import Settings
 from monitor.ledger import Keys, Row, pair_row, score_rows, texts_of, token_maker
+from monitor.logged import UNHEALTHY
+from monitor.means import Means, Measured
 from monitor.pipeline import Block
-from monitor.records import Segment
+from monitor.records import Score, Segment
+from monitor.segments import segment_names
 from monitor.store import Batch, Snapshot, Store
 
 SNAPSHOT_BLOCKS = 64
@@ -40,6 +43,10 @@ class Standing:
         self._token = token_maker(secret)
         self.engine = Engine(Settings.of(config))
         self.examples: dict[tuple[Segment, str], deque[str]] = {}
+        self.means = Means()
+        self.counts: Counter[Segment] = Counter()
+        self.illness: Counter[tuple[Segment, str]] = Counter()
+        self.replayed = 0
         self.since: float | None = None
         self.first_seq = 0
         self.seq, self.event_time = self._last()
@@ -89,6 +96,7 @@ class Standing:
                 seq, since, _ = waiting.popleft()
                 self.engine.new_candidate(since)
                 self.since, self.first_seq = since, seq
+                self._forget()
             for block in logged.of_rows(rows, self.config.crosses):
                 self.engine.apply(block)
             self._remember_rows(rows)
@@ -96,13 +104,47 @@ class Standing:
     def _remember_rows(self, rows: Sequence[Row]) -> None:
         for row in rows:
             segments = logged.segments_of_row(row[3], self.config.crosses)
-            fired = [name for name, x in zip(row[9], row[10], strict=True) if name and x >= FIRED]
-            self._remember(row[8], segments, fired)
+            scores = [
+                Score(name, x, baseline=baseline, candidate=candidate)
+                for name, x, baseline, candidate in zip(row[10], row[11], row[13], row[14], strict=True)
+                if name is not None
+            ]
+            references = {name: x0 for name, x0 in zip(row[10], row[12], strict=True) if x0 is not None}
+            self._remember(row[8], segments, scores, references, row[6], replayed=row[9])
 
-    def _remember(self, pair_id: str, segments: Sequence[Segment], fired: Sequence[str]) -> None:
+    def _remember(
+        self,
+        pair_id: str,
+        segments: Sequence[Segment],
+        scores: Iterable[Score],
+        references: Mapping[str, float],
+        flags: Iterable[str],
+        *,
+        replayed: bool,
+    ) -> None:
+        """Counts, rates and examples: what is shown beside the evidence."""
+        self.counts.update(segments)
+        self.replayed += replayed
+        ills = [flag.removeprefix(UNHEALTHY) for flag in flags if flag.startswith(UNHEALTHY)]
+        self.illness.update((segment, ill) for segment in segments for ill in ills)
+        known = list(scores)
         for segment in segments:
-            for signal in fired:
-                self.examples.setdefault((segment, signal), deque(maxlen=EXAMPLES)).append(pair_id)
+            for score in known:
+                if score.value >= FIRED:
+                    self.examples.setdefault((segment, score.signal), deque(maxlen=EXAMPLES)).append(pair_id)
+        self.means.add(
+            Measured((segment, s.signal), s.value, references.get(s.signal), s.baseline, s.candidate)
+            for segment in segments
+            for s in known
+        )
+
+    def _forget(self) -> None:
+        """A new candidate: counting starts again."""
+        self.means.clear()
+        self.counts.clear()
+        self.illness.clear()
+        self.examples.clear()
+        self.replayed = 0
 
     def apply(self, block: Block) -> Batch:
         """Evidence, examples and rows of one block."""
@@ -110,8 +152,15 @@ class Standing:
         with self.lock:
             events = [*self._pending_events, *self.engine.apply(observations)]
             for entry, observation in zip(block.entries, observations, strict=True):
-                fired = [name for name, score in entry.scored.scores.items() if score.value >= FIRED]
-                self._remember(entry.exchange.id, observation.segments, fired)
+                pair = entry.paired.pair
+                self._remember(
+                    entry.exchange.id,
+                    observation.segments,
+                    entry.scored.scores.values(),
+                    entry.scored.references,
+                    entry.flags,
+                    replayed=pair is not None and pair.replay is not None,
+                )
             self.seq, self.event_time = block.entries[-1].seq, block.entries[-1].time
             if self.since is None:
                 self.since = block.entries[0].time
@@ -151,7 +200,11 @@ class Standing:
                 return
             self._pending_events += self.engine.new_candidate(since)
             self.since, self.first_seq = since, self.seq + 1
-            self.examples.clear()
+            self._forget()
+
+    def segments(self, dims: Mapping[str, str]) -> tuple[Segment, ...]:
+        """Segment names of one exchange."""
+        return segment_names(dims, self.config.crosses)
 
     def members(self, signals: Sequence[str], limit: int = 20_000) -> Iterator[Mapping[str, Any]]:
         """Recent scored pairs of the given signals since the last candidate change."""

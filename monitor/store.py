@@ -72,6 +72,8 @@ def _connect(path: str) -> duckdb.DuckDBPyConnection:
             raise StoreError(
                 f"{path}: another process has the database open; stop it, or ask it over HTTP (--url)"
             ) from error
+        if "not a valid" in str(error):
+            raise StoreError(f"{path}: not a DuckDB file; move it aside to start afresh") from error
         raise StoreError(f"{path}: cannot be opened: {_first_line(error)}") from error
     except duckdb.Error as error:
         raise StoreError(

@@ -33,8 +33,9 @@ ORDER BY s.x DESC, p.seq DESC LIMIT $limit;
 
 -- name: replay_log
 -- Everything that the evidence engine needs to go on from a snapshot, in log order.
-SELECT p.seq, p.block, p.received_at, p.segments, p.prompt_key, p.session_key, p.flags, p.legs, p.id,
-       list(s.signal ORDER BY s.signal), list(s.x ORDER BY s.signal), list(s.x0 ORDER BY s.signal)
+SELECT p.seq, p.block, p.received_at, p.segments, p.prompt_key, p.session_key, p.flags, p.legs, p.id, p.replay IS NOT NULL,
+       list(s.signal ORDER BY s.signal), list(s.x ORDER BY s.signal), list(s.x0 ORDER BY s.signal),
+       list(s.baseline ORDER BY s.signal), list(s.candidate ORDER BY s.signal)
 FROM pairs p LEFT JOIN scores s USING (seq)
 WHERE p.block > $block
 GROUP BY ALL ORDER BY p.seq;

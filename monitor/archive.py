@@ -1,0 +1,84 @@
+"""Questions to the store that are not the pipeline's: latency, worst pairs, labels, erasure, retention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from monitor.board import Latency
+from monitor.errors import BadInput
+from monitor.records import Arm
+from monitor.store import Row, Store
+
+_WORST: Final = (
+    "id", "time", "segments", "signal", "x", "x0", "label", "explanation", "baseline", "candidate", "texts",
+    "baseline_seconds", "candidate_seconds",
+)  # fmt: skip
+
+
+def latency(store: Store, since: float) -> dict[tuple[str, Arm], Latency]:
+    """Exact p50 and p99 per (segment, arm) of pairs received since `since`, warm-up left out."""
+    found: dict[tuple[str, Arm], Latency] = {}
+    for dimension, value, role, duration, ttft, confidence, _ in store.query("latency", {"since": since}):
+        segment = "all" if dimension == "all" else f"{dimension}={value}"
+        p50, p99 = duration or (None, None)
+        first_p50, first_p99 = ttft or (None, None)
+        found[segment, role] = Latency(p50, p99, first_p50, first_p99, confidence)
+    return found
+
+
+def parse_segment(segment: str | None) -> tuple[str | None, str | None]:
+    """`language=th` as (dimension, value); None and `all` mean every pair."""
+    if segment is None or segment == "all":
+        return None, None
+    dimension, separator, value = segment.partition("=")
+    if not separator:
+        raise BadInput("segment", f"a segment looks like language=th, not {segment!r}")
+    return dimension, value
+
+
+def worst_pairs(
+    store: Store, segment: str | None, signal: str | None, limit: int, first_seq: int = 0
+) -> list[dict[str, Any]]:
+    """The worst scores, newest first among equals. `texts` is None unless the store keeps text."""
+    dimension, value = parse_segment((segment or "").partition(",")[0] or None)
+    parameters = {
+        "first": first_seq,
+        "signal": signal,
+        "dimension": dimension,
+        "value": value,
+        "limit": limit,
+    }
+    rows = store.query("worst_pairs", parameters)
+    return [dict(zip(_WORST, row[1:], strict=True)) for row in rows]
+
+
+def store_labels(store: Store, rows: Sequence[Row]) -> None:
+    """Delayed labels: (id, received_at, source, baseline_correct, candidate_correct)."""
+    for pair_id, at, source, baseline, candidate in rows:
+        values = {"id": pair_id, "at": at, "source": source, "baseline": baseline, "candidate": candidate}
+        store.write("INSERT INTO labels VALUES ($id, $at, $source, $baseline, $candidate)", values)
+
+
+def erase(store: Store, subject_key: str, now: float) -> int:
+    """Delete a data subject's pairs and scores, then rewrite the file so that the bytes are gone."""
+    key = {"key": subject_key}
+    ((pairs,),) = store.query("SELECT count(*) FROM pairs WHERE subject_key = $key", key)
+    store.write("DELETE FROM labels WHERE id IN (SELECT id FROM pairs WHERE subject_key = $key)", key)
+    store.write("DELETE FROM scores WHERE seq IN (SELECT seq FROM pairs WHERE subject_key = $key)", key)
+    store.write("DELETE FROM pairs WHERE subject_key = $key", key)
+    store.write("INSERT INTO audit VALUES ($now, 'erase', $detail)", {"now": now, "detail": f"{pairs} pairs"})
+    store.write("CHECKPOINT")
+    return int(pairs)
+
+
+def purge(store: Store, before: float) -> None:
+    """Delete pairs received before `before`, with their scores."""
+    store.write("purge_scores", {"before": before})
+    store.write("purge_pairs", {"before": before})
+
+
+def oldest(store: Store) -> float | None:
+    """When the oldest stored pair was received."""
+    ((at,),) = store.query("SELECT min(received_at) FROM pairs")
+    return None if at is None else float(at)

@@ -1,0 +1,150 @@
+"""What people see beside the evidence: rates per arm with confidence sequences, shown signals included.
+
+Display only, never a decision: the detectors decide (evidence.py). One sequence per (segment,
+signal) for x, one for the reference x0; their difference is bounded by both at half the error each.
+Starts at the last candidate change. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.betting import FRESH, mean_bounds, observe
+from monitor.records import Segment
+from monitor.signals import SIGNALS
+
+Key = tuple[Segment, str]
+Floats = npt.NDArray[np.float64]
+ALPHA = 0.05
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One row's numbers; rates in [0, 1], None where nothing was measured."""
+
+    pairs: int
+    replays: int
+    baseline: float | None
+    candidate: float | None
+    floor: float | None
+    effect: float | None
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One score: x, x0 (None without a replay) and what each arm measured."""
+
+    key: Key
+    x: float
+    x0: float | None = None
+    baseline: float | None = None
+    candidate: float | None = None
+
+
+class Means:
+    """Confidence sequences of all (segment, signal), grown as they are met."""
+
+    def __init__(self) -> None:
+        self._index: dict[Key, int] = {}
+        self._x = np.empty((0, len(FRESH)))
+        self._x0 = np.empty((0, len(FRESH)))
+        self._arms = np.empty((0, 4))  # sums and counts: baseline, candidate
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def keys(self) -> list[Key]:
+        """All (segment, signal) that were measured."""
+        return list(self._index)
+
+    def clear(self) -> None:
+        """A new candidate: everything starts again."""
+        self.__init__()  # type: ignore[misc]  # the same empty state, said once
+
+    def add(self, scores: Iterable[Measured]) -> None:
+        """Scores in log order."""
+        found = list(scores)
+        if not found:
+            return
+        rows = np.array([self._row(each.key) for each in found])
+        self._grow()
+        x = np.array([each.x for each in found])
+        x0 = np.array([_NAN if each.x0 is None else each.x0 for each in found])
+        replayed = ~np.isnan(x0)
+        self._x = observe(self._x, rows, x, ALPHA / 2)
+        if replayed.any():
+            self._x0 = observe(self._x0, rows[replayed], x0[replayed], ALPHA / 2)
+        for column, arm in ((0, "baseline"), (2, "candidate")):
+            values = np.array([_NAN if getattr(e, arm) is None else getattr(e, arm) for e in found])
+            known = ~np.isnan(values)
+            np.add.at(self._arms, (rows[known], column), values[known])
+            np.add.at(self._arms, (rows[known], column + 1), 1.0)
+
+    def _row(self, key: Key) -> int:
+        return self._index.setdefault(key, len(self._index))
+
+    def _grow(self) -> None:
+        missing = len(self._index) - len(self._x)
+        if missing > 0:
+            # Doubling: one copy per growth, not per segment.
+            extra = max(missing, len(self._x))
+            self._x = np.vstack([self._x, np.zeros((extra, len(FRESH)))])
+            self._x0 = np.vstack([self._x0, np.zeros((extra, len(FRESH)))])
+            self._arms = np.vstack([self._arms, np.zeros((extra, 4))])
+
+    def shown(self) -> dict[Key, Shown]:
+        """The numbers of every (segment, signal)."""
+        lower, upper = mean_bounds(self._x, ALPHA / 2)
+        lower0, upper0 = mean_bounds(self._x0, ALPHA / 2)
+        return {
+            key: self._shown(row, key[1], (lower[row], upper[row]), (lower0[row], upper0[row]))
+            for key, row in self._index.items()
+        }
+
+    def _shown(
+        self, row: int, signal: str, bounds: tuple[float, float], reference: tuple[float, float]
+    ) -> Shown:
+        pairs, replays = int(self._x[row, 0]), int(self._x0[row, 0])
+        mean = float(self._x[row, 1]) / pairs if pairs else None
+        floor = float(self._x0[row, 1]) / replays if replays else None
+        effect, lower, upper = _excess(signal, mean, floor, bounds, reference)
+        baseline, candidate = (self._arm(row, column) for column in (0, 2))
+        return Shown(
+            pairs=pairs,
+            replays=replays,
+            baseline=baseline,
+            candidate=mean if candidate is None else candidate,
+            floor=floor,
+            effect=effect,
+            lower=lower,
+            upper=upper,
+        )
+
+    def _arm(self, row: int, column: int) -> float | None:
+        count = self._arms[row, column + 1]
+        return float(self._arms[row, column] / count) if count else None
+
+
+def _excess(
+    signal: str,
+    mean: float | None,
+    floor: float | None,
+    bounds: tuple[float, float],
+    reference: tuple[float, float],
+) -> tuple[float | None, float | None, float | None]:
+    """Candidate's excess with its bounds: over the floor where the signal has one and it is known."""
+    if mean is None:
+        return None, None, None
+    null = SIGNALS[signal].null
+    if null == "affine":  # x = (1 + gap) / 2
+        return 2 * mean - 1, 2 * float(bounds[0]) - 1, 2 * float(bounds[1]) - 1
+    if null in {"flip", "agreement", "none"} and floor is not None:
+        return mean - floor, float(bounds[0] - reference[1]), float(bounds[1] - reference[0])
+    return mean, float(bounds[0]), float(bounds[1])

@@ -1,0 +1,212 @@
+"""From the standing of a route to its verdict and its gauges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from monitor import archive
+from monitor.board import Board, Latency
+from monitor.hypotheses import tests_of
+from monitor.means import Shown
+from monitor.records import ALL, Arm, Segment, SegmentVerdict, Verdict
+from monitor.signals import SIGNALS
+from monitor.standing import Standing
+from monitor.verdict import Facts, Sample, assemble, explain_rows, live_rows, required_segments
+
+Key = tuple[Segment, str]
+THIN_REPLAYS = 0.1
+UNHEALTHY_SHARE = 0.05
+FEWEST = 20
+HOUR = 3600.0
+
+
+def verdict_of(standing: Standing, *, now: float, in_flight: int = 0) -> Verdict:
+    """The route's verdict as of now (UNIX seconds)."""
+    config = standing.config
+    with standing.lock:
+        moment = max(standing.engine.now, now)
+        rows, missing = live_rows(standing.engine.rows(), config.evidence.detectable_drop, moment)
+        shown = standing.means.shown()
+        examples = {key: tuple(ids) for key, ids in standing.examples.items()}
+        counts, last = dict(standing.counts), standing.event_time
+        illness = dict(standing.illness)
+        since, pairs = standing.since, standing.counts.get(ALL, 0)
+    filled = [_filled(row, shown, examples) for row in rows]
+    filled += _shown_only(shown, {(row.segment, row.signal) for row in rows})
+    explained = explain_rows(filled, _samples(standing, filled), _nulls(standing), tuple(config.segments))
+    funnel = standing.tally.funnel(in_flight)
+    required = config.verdict.required
+    facts = Facts(
+        route=config.route.name,
+        pairs=pairs,
+        since=since,
+        config_hash=config.hash,
+        funnel=funnel,
+        required=required_segments(counts, None if required is None else [Segment(s) for s in required]),
+        required_signals=config.verdict.required_signals,
+        missing=missing,
+        stale=_stale(last, now, config.verdict.max_age_seconds),
+        warnings=tuple(_warnings(standing, counts, illness)),
+    )
+    return assemble(explained, facts)
+
+
+def _filled(
+    row: SegmentVerdict, shown: Mapping[Key, Shown], examples: Mapping[Key, tuple[str, ...]]
+) -> SegmentVerdict:
+    """The row with rates per arm, bounds and example ids."""
+    found = examples.get((row.segment, row.signal), ())
+    numbers = shown.get((row.segment, row.signal))
+    if numbers is None:
+        return replace(row, examples=found)
+    return replace(
+        row,
+        baseline=numbers.baseline,
+        candidate=numbers.candidate,
+        noise_floor=numbers.floor,
+        effect=row.effect if numbers.effect is None else numbers.effect,
+        lower=numbers.lower,
+        upper=numbers.upper,
+        examples=found,
+    )
+
+
+def _shown_only(shown: Mapping[Key, Shown], tested: set[Key]) -> list[SegmentVerdict]:
+    """Rows of signals that are displayed and never tested: no verdict of their own."""
+    return [
+        SegmentVerdict(
+            segment=segment,
+            signal=signal,
+            kind=SIGNALS[signal].kind,
+            verdict="inconclusive",
+            pairs=numbers.pairs,
+            baseline=numbers.baseline,
+            candidate=numbers.candidate,
+            noise_floor=numbers.floor,
+            effect=numbers.effect,
+            lower=numbers.lower,
+            upper=numbers.upper,
+            level="show",
+        )
+        for (segment, signal), numbers in shown.items()
+        if (segment, signal) not in tested
+    ]
+
+
+def _samples(standing: Standing, rows: Iterable[SegmentVerdict]) -> dict[Key, Sample]:
+    """Pairs of the diverged signals, per diverged segment."""
+    diverged = [row for row in rows if row.verdict == "diverged"]
+    signals = sorted({row.signal for row in diverged})
+    wanted = {row.segment for row in diverged}
+    if not signals:
+        return {}
+    gathered: dict[Key, list[tuple[int, float, float]]] = {}
+    for member in standing.members(signals):
+        x0 = member["x0"]
+        values = (member["seq"], member["x"], float("nan") if x0 is None else x0)
+        for segment in wanted & set(member["segments"]):
+            gathered.setdefault((segment, member["signal"]), []).append(values)
+    return {key: _sample(values) for key, values in gathered.items()}
+
+
+def _sample(values: Sequence[tuple[int, float, float]]) -> Sample:
+    columns = np.array(values, dtype=np.float64)
+    return Sample(columns[:, 0].astype(np.int64), columns[:, 1], columns[:, 2])
+
+
+def _nulls(standing: Standing) -> dict[str, float]:
+    return {name: test.m for name, test in tests_of(standing.engine.settings).items()}
+
+
+def _stale(last: float, now: float, max_age: float) -> str | None:
+    if not last or now - last <= max_age:
+        return None
+    return f"no pair was scored in the last {(now - last) / 60:.0f} minutes (verdict.max_age_seconds)"
+
+
+def _warnings(
+    standing: Standing, counts: Mapping[Segment, int], illness: Mapping[tuple[Segment, str], int]
+) -> Iterable[str]:
+    for (segment, fault), count in sorted(illness.items(), key=lambda item: -item[1]):
+        pairs = counts.get(segment, 0)
+        if pairs >= FEWEST and count / pairs >= UNHEALTHY_SHARE:
+            yield f"baseline itself is {fault} in {segment} ({100 * count / pairs:.0f} %)"
+    pairs = counts.get(ALL, 0)
+    if standing.config.replay.share == 0:
+        yield "replay.share is 0: without a noise floor, agreement and flip-prone signals do not page"
+    elif pairs >= 100 and standing.replayed / pairs < THIN_REPLAYS:
+        yield (
+            f"only {100 * standing.replayed / pairs:.1f} % of pairs were replayed: "
+            f"noise floors are young ({', '.join(_why_not_replayed(standing)) or 'replay.share'})"
+        )
+
+
+def _why_not_replayed(standing: Standing) -> list[str]:
+    prefix = "replay_skipped:"
+    reasons = {
+        name.removeprefix(prefix): count
+        for name, count in standing.tally.names.items()
+        if name.startswith(prefix) and not name.endswith("not_chosen")
+    }
+    return [f"{reason} {count}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1])]
+
+
+def board_of(
+    standing: Standing,
+    verdict: Verdict,
+    latency: Mapping[tuple[str, Arm], Latency],
+    *,
+    now: float,
+    in_flight: int,
+    candidate_up: bool,
+    info: Mapping[str, str],
+) -> Board:
+    """What the gauges show."""
+    config = standing.config
+    drop = config.evidence.allowed_drop
+    return Board(
+        verdict=verdict,
+        latency=latency,
+        calibration_gap=_calibration(verdict),
+        samples={str(segment): n for segment, n in standing.counts.items()},
+        samples_needed=_needed(verdict),
+        agreement=_agreement(verdict),
+        budget_paid=standing.engine.paid,
+        scoring_lag_seconds=max(0.0, now - standing.event_time) if verdict.funnel.pending else 0.0,
+        last_scored=standing.event_time,
+        storage_bytes=standing.store.size_bytes(),
+        oldest_record=archive.oldest(standing.store),
+        in_flight=in_flight,
+        concurrency=config.candidate.concurrency,
+        candidate_up=candidate_up,
+        info=info,
+        thresholds={"page": drop.page, "ticket": drop.ticket},
+    )
+
+
+def _calibration(verdict: Verdict) -> dict[tuple[str, Arm], float]:
+    return {
+        (row.segment, "candidate"): row.effect
+        for row in verdict.segments
+        if row.signal == "calibration_gap" and row.effect is not None
+    }
+
+
+def _needed(verdict: Verdict) -> dict[str, int]:
+    """Per segment the most pairs that a page signal still needs."""
+    needed: dict[str, int] = {}
+    for row in verdict.segments:
+        if row.level == "page" and row.pairs_needed is not None:
+            needed[row.segment] = max(row.pairs_needed, needed.get(row.segment, 0))
+    return needed
+
+
+def _agreement(verdict: Verdict) -> dict[str, float]:
+    return {
+        row.segment: 1.0 - row.candidate
+        for row in verdict.segments
+        if row.signal == "answer" and row.candidate is not None
+    }

@@ -1,0 +1,215 @@
+"""What the HTTP side and the pipeline ask of the monitor: verdict, pairs, metrics, labels, erasure.
+
+Methods may block for milliseconds and are called in threads. The verdict and the gauges are made
+once per second from one consistent view and handed out from there.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from monitor import archive
+from monitor.board import Board, Latency
+from monitor.candidate import Identity, Leg
+from monitor.config import Config
+from monitor.errors import BadInput, ConfigError, TailgateError
+from monitor.judging import Judging
+from monitor.ledger import Entry
+from monitor.metrics import Metrics
+from monitor.outlook import board_of, verdict_of
+from monitor.pairing import Paired
+from monitor.pipeline import Judged, Pipeline
+from monitor.records import Arm, Completion, Verdict
+from monitor.redaction import found
+from monitor.standing import Standing
+
+log = logging.getLogger("tailgate.monitor")
+
+FRESH_SECONDS = 0.5
+LATENCY_WINDOW = 7 * 86_400.0
+LATENCY_SECONDS = 10.0
+MAX_LABELS = 10_000
+
+
+class Service:
+    """One route's monitor as others see it."""
+
+    def __init__(
+        self,
+        config: Config,
+        standing: Standing,
+        metrics: Metrics,
+        candidate: Leg,
+        reload: Callable[[], Config],
+    ) -> None:
+        self.config = config
+        self._standing, self._metrics, self._candidate = standing, metrics, candidate
+        self._reload_config = reload
+        self._judging = Judging(config, standing.keys)
+        self._pipeline: Pipeline | None = None
+        self._identity: Identity | None = None
+        self._up = False
+        self._lock = threading.Lock()
+        self._verdict: tuple[float, Verdict] | None = None
+        self._latency: tuple[float, Mapping[tuple[str, Arm], Latency]] = (float("-inf"), {})
+
+    def attach(self, pipeline: Pipeline) -> None:
+        """The pipeline comes last: it needs the service, and the service shows its state."""
+        self._pipeline = pipeline
+
+    # for the pipeline
+
+    def eligible(self) -> int:
+        """Production requests seen so far (the replay cap's denominator)."""
+        return self._standing.tally.funnel(self._in_flight()).eligible
+
+    def model(self) -> str | None:
+        """Model name for the candidate: configured, else the one it serves."""
+        return self.config.candidate.model or (self._identity.model if self._identity else None)
+
+    def judge(self, paired: Paired) -> Judged:
+        """Score one pair (in a thread)."""
+        return self._judging.judge(paired)
+
+    def entry(self, seq: int, at: float, judged: Judged) -> Entry:
+        """Log entry of a scored pair; counters move with it."""
+        entry = self._judging.entry(seq, at, judged)
+        self._count(entry)
+        return entry
+
+    def _count(self, entry: Entry) -> None:
+        pair = entry.paired.pair
+        if pair is None:
+            return
+        arms: dict[Arm, Completion] = {"baseline": pair.baseline, "candidate": pair.candidate}
+        if pair.replay is not None:
+            arms["replay"] = pair.replay
+        fired = any(
+            score.value >= 0.5 and self.config.level(name) == "page"
+            for name, score in entry.scored.scores.items()
+        )
+        clean = not {"warmup", "cached"} & set(entry.flags)
+        segments = self._standing.segments(entry.dims)
+        self._metrics.observe(segments, entry.scored, arms, diverged=fired, clean=clean)
+        if self.config.store.text == "redacted":
+            self._metrics.redacted(found(pair.request.prompt))
+
+    async def identified(self, identity: Identity | None) -> bool:
+        """Note what serves at the candidate's address; True where it is another candidate."""
+        self._up = identity is not None
+        if identity is None or identity == self._identity:
+            return False
+        self._identity = identity
+        if str(identity) == self._standing.identity:
+            return False
+        log.info("candidate: %s", identity)
+        self._standing.candidate_changed(str(identity), "{}", time.time())
+        return True
+
+    def _in_flight(self) -> int:
+        return self._pipeline.in_flight if self._pipeline else 0
+
+    # for people and machines
+
+    def verdict(self) -> Verdict:
+        """The route's verdict, at most half a second old."""
+        with self._lock:
+            if self._verdict is None or time.monotonic() - self._verdict[0] > FRESH_SECONDS:
+                verdict = verdict_of(self._standing, now=time.time(), in_flight=self._in_flight())
+                self._verdict = (time.monotonic(), verdict)
+            return self._verdict[1]
+
+    def refresh(self) -> None:
+        """Make the gauges that the next scrapes show."""
+        self._metrics.board = self._board()
+
+    def _board(self) -> Board:
+        read_at, latency = self._latency
+        if time.monotonic() - read_at > LATENCY_SECONDS:
+            latency = archive.latency(self._standing.store, time.time() - LATENCY_WINDOW)
+            self._latency = (time.monotonic(), latency)
+        return board_of(
+            self._standing,
+            self.verdict(),
+            latency,
+            now=time.time(),
+            in_flight=self._candidate.in_flight,
+            candidate_up=self._up,
+            info=self._info(),
+        )
+
+    def _info(self) -> dict[str, str]:
+        identity = self._identity
+        return {
+            "baseline": self.config.baseline.url,
+            "candidate": self.config.candidate.url or "",
+            "candidate_model": (identity.model or "") if identity else "",
+            "candidate_root": (identity.root or "") if identity else "",
+            "candidate_version": (identity.version or "") if identity else "",
+            "config_hash": self.config.hash,
+        }
+
+    def metrics(self, *, openmetrics: bool) -> bytes:
+        """The metrics page."""
+        if self._metrics.board is None:
+            self.refresh()
+        return self._metrics.render(openmetrics=openmetrics)
+
+    def pairs(self, segment: str | None, signal: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
+        """The worst pairs of a segment and signal, ids and scores; text only where it is stored."""
+        return archive.worst_pairs(self._standing.store, segment, signal, limit, self._standing.first_seq)
+
+    def label(self, labels: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
+        """Store delayed labels; unusable ones are counted, never fatal."""
+        if len(labels) > MAX_LABELS:
+            raise BadInput("too_many", f"send at most {MAX_LABELS} labels at once")
+        rows = [row for label in labels if (row := _label_row(label))]
+        archive.store_labels(self._standing.store, rows)
+        return {"accepted": len(rows), "rejected": len(labels) - len(rows)}
+
+    def erase(self, subject: str) -> Mapping[str, Any]:
+        """Forget a data subject's pairs."""
+        key = self._standing.keys.digest("subject", subject)
+        return {"pairs": archive.erase(self._standing.store, key, time.time())}
+
+    def purge(self) -> None:
+        """Delete rows beyond the retention."""
+        archive.purge(self._standing.store, time.time() - 86_400 * self.config.store.retention_days)
+
+    def not_ready(self) -> str | None:
+        """Why the monitor cannot score now; None = it can."""
+        return None if self._pipeline else "starting"
+
+    def reload(self) -> str:
+        """Read the configuration again. What can change at run time does; the rest asks for a restart."""
+        try:
+            fresh = self._reload_config()
+        except TailgateError:
+            self._metrics.reloaded(time.time(), ok=False)
+            raise
+        if fresh.hash != self.config.hash or fresh.store != self.config.store:
+            self._metrics.reloaded(time.time(), ok=False)
+            raise ConfigError("evidence, signals, segments and store need a restart of the monitor to change")
+        self.config = fresh
+        self._metrics.reloaded(time.time(), ok=True)
+        return fresh.hash
+
+    def reload_quietly(self) -> None:
+        """SIGHUP: the same, with the outcome in the log and the metrics."""
+        try:
+            self.reload()
+        except TailgateError as error:
+            log.error("configuration not reloaded: %s", error)
+
+
+def _label_row(label: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    pair_id, source = label.get("id"), label.get("source", "api")
+    answers = [label.get(f"{arm}_correct") for arm in ("baseline", "candidate")]
+    known = all(value is None or isinstance(value, bool) for value in answers)
+    if not isinstance(pair_id, str) or not isinstance(source, str) or not known or answers == [None, None]:
+        return None
+    return (pair_id, time.time(), source, *answers)

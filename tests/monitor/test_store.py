@@ -1,0 +1,126 @@
+"""The store: one transaction per batch, one owner, errors that name the fix."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from monitor.errors import StoreError
+from monitor.store import Batch, Snapshot, Store
+
+LEG = {
+    "duration": 1.0,
+    "ttft": 0.1,
+    "input_tokens": 5,
+    "output_tokens": 3,
+    "finish_reason": "stop",
+    "model": "m",
+    "error": None,
+    "confidence": 0.9,
+    "in_flight": 1,
+}
+
+
+def pair(seq: int, *, block: int = 1, at: float = 100.0, language: str = "en") -> tuple[Any, ...]:
+    segments = {"all": "all", "language": language}
+    return (seq, block, f"p{seq}", at, at + 1, segments, "chat", "spool", 1.0, "k", None, None, ["model=x"],
+            [], [1.0, None, None, None], LEG, LEG, None, None)  # fmt: skip
+
+
+def score(seq: int, signal: str = "answer", x: float = 1.0) -> tuple[Any, ...]:
+    return (seq, signal, x, None, "", "", None, None)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "t.duckdb"
+
+
+def test_a_batch_is_there_after_reopening(path: Path) -> None:
+    store = Store(path)
+    store.commit(Batch(pairs=[pair(1)], scores=[score(1)], offsets={"w0": "[1,2,3]"}, funnel={"read": 1}))
+    store.close()
+    again = Store(path)
+    assert again.mapping("offsets") == {"w0": "[1,2,3]"}
+    assert again.query("SELECT id, received_at FROM pairs") == [("p1", 100.0)]
+    again.close()
+
+
+def test_a_failing_batch_leaves_nothing_behind(path: Path) -> None:
+    store = Store(path)
+    store.commit(Batch(pairs=[pair(1)]))
+    with pytest.raises(StoreError):
+        store.commit(Batch(pairs=[pair(2), pair(1)], offsets={"w0": "[9]"}))
+    assert store.mapping("offsets") == {}
+    assert store.query("SELECT count(*) FROM pairs") == [(1,)]
+    store.commit(Batch(pairs=[pair(3)]))
+    assert store.query("SELECT count(*) FROM pairs") == [(2,)]
+    store.close()
+
+
+def test_a_snapshot_replaces_the_one_before(path: Path) -> None:
+    store = Store(path)
+    for block in (1, 2):
+        store.commit(Batch(snapshot=Snapshot(block, 5.0, "hash", b"\x00body")))
+    assert store.snapshot() == Snapshot(2, 5.0, "hash", b"\x00body")
+    assert store.query("SELECT count(*) FROM snapshots") == [(1,)]
+    store.close()
+
+
+def test_a_second_process_is_told_who_owns_the_file(path: Path) -> None:
+    store = Store(path)
+    code = f"from monitor.store import Store; Store({str(path)!r})"
+    second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "another process has the database open" in second.stderr
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_an_error_with_the_fix(path: Path) -> None:
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(StoreError, match="move it aside"):
+        Store(path)
+
+
+def test_a_database_of_another_program_is_left_alone(path: Path) -> None:
+    connection = duckdb.connect(str(path))
+    connection.execute("CREATE TABLE customers (id INT)")
+    connection.close()
+    with pytest.raises(StoreError, match="another program"):
+        Store(path)
+
+
+def test_a_newer_schema_is_refused(path: Path) -> None:
+    store = Store(path)
+    store.write("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    store.close()
+    with pytest.raises(StoreError, match="newer than this Tailgate"):
+        Store(path)
+
+
+def test_a_missing_directory_names_the_key(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"store\.path"):
+        Store(tmp_path / "nowhere" / "t.duckdb")
+
+
+def test_latency_quantiles_are_exact(path: Path) -> None:
+    store = Store(path)
+    rows = [(*pair(seq)[:15], {**LEG, "duration": float(seq)}, *pair(seq)[16:]) for seq in range(1, 102)]
+    store.commit(Batch(pairs=rows))
+    found = {
+        (dimension, value, role): duration
+        for dimension, value, role, duration, *_ in store.query("latency", {"since": 0})
+    }
+    assert found["all", "all", "baseline"] == [51.0, 100.0]
+    store.close()
+
+
+def test_older_command_lines_can_open_the_file(path: Path) -> None:
+    """Bytes 12 to 19 of a DuckDB file hold its storage version; 69 is the first that 1.5 cannot read."""
+    Store(path).close()
+    version = int.from_bytes(path.read_bytes()[12:20], "little")
+    assert version < 69
