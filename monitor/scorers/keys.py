@@ -142,7 +142,7 @@ def _broken_field(rest: str) -> str:
     rest = rest.strip()
     if rest[:1] == '"':
         end = re.search(r"(?<!\\)\"\s*(?:[,}\n]|\Z)", rest[1:])
-        return rest[1 : end.start() + 1] if end else rest[1:].splitlines()[0]
+        return rest[1 : end.start() + 1] if end else rest[1:].split("\n", 1)[0]
     return re.split(r"\s*(?:\n|[}](?!.*[}]))", rest, maxsplit=1)[0].rstrip(", ")
 
 
