@@ -1,0 +1,175 @@
+"""Segments and scorers: any pair of texts gets values in bounds, twice the same, in bounded time.
+
+An input is: one byte that picks the request's form, one that picks how the arms ended, then prompt,
+baseline and candidate as UTF-8 (surrogates allowed), separated by the record separator.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any, Final
+
+from monitor.config import DeclaredSegment
+from monitor.health import baseline_illness
+from monitor.records import Completion, Exchange, Message, Pair, Request, ToolCall
+from monitor.scorers import SCORERS
+from monitor.segments import segment_names, segments_of
+
+COVERS = (
+    "monitor.scorers",
+    "monitor.segments",
+    "monitor.degeneration",
+    "monitor.health",
+    "monitor.languages",
+    "monitor.request_language",
+    "monitor.scripts",
+)
+
+_BREAK: Final = "\x1e"
+_SECONDS: Final = 2.0
+_TOOLS: Final = [
+    {
+        "type": "function",
+        "function": {
+            "name": "f",
+            "parameters": {
+                "type": "object",
+                "properties": {"a": {"type": "integer"}, "b": {"enum": ["x", "y"]}},
+                "required": ["a"],
+            },
+        },
+    }
+]
+_SCHEMA: Final = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+_BODIES: Final[tuple[dict[str, Any], ...]] = (
+    {},
+    {"temperature": 0, "stream": True},
+    {"tools": _TOOLS},
+    {"tools": _TOOLS, "tool_choice": "none"},
+    {"tools": _TOOLS, "tool_choice": "required"},
+    {"response_format": {"type": "json_object"}},
+    {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": _SCHEMA}}},
+    {"text": {"format": {"type": "json_schema", "name": "s", "schema": _SCHEMA}}},
+    {"structured_outputs": {"json": _SCHEMA}, "metadata": {"plan": ["a"]}},
+    {"guided_json": _SCHEMA, "metadata": {"plan": True}},
+)
+# finish_reason, error_type and kind of tool calls of the two arms
+_ENDS: Final = (
+    ("stop", None, 0),
+    ("length", None, 0),
+    (None, None, 0),
+    ("stop", "timeout", 0),
+    ("tool_calls", None, 1),
+    ("tool_calls", None, 2),
+    ("tool_calls", None, 3),
+)
+_CALLS: Final = (
+    (),
+    (ToolCall("f", '{"a": 1, "b": "x"}'),),
+    (ToolCall("f", '{"a": "one"}'), ToolCall("g", "{")),
+    (ToolCall("f", "[1]"),),
+)
+_RULES: Final = {
+    "plan": DeclaredSegment(pointer="/metadata/plan/0"),
+    "tenant": DeclaredSegment(header="x-tenant"),
+    "about": DeclaredSegment(regex=r"(bags|wheat)"),
+    "asks": DeclaredSegment(regex=r"\?"),
+}
+
+
+def _seed(form: int, ends: int, prompt: str, baseline: str, candidate: str) -> bytes:
+    return bytes([form, ends]) + _BREAK.join((prompt, baseline, candidate)).encode("utf-8", "surrogatepass")
+
+
+_THAI: Final = "พ่อค้าขายข้าวสาลีสี่สิบกระสอบ เพราะแต่ละกระสอบทำกำไรให้เขาแปดดอลลาร์"
+_CODE: Final = "```python\ndef f(x):\n    return x + 1\n```"
+
+SEEDS = (
+    _seed(0, 0, "How many bags in total do 3 traders with 4 bags each have?", "They have 12 bags.\n#### 12", "They have 1200.\n#### 1200"),
+    _seed(0, 0, "Last line: #### <number>. What is 2+2?", "\\boxed{4}", "The answer is 4,000.5"),
+    _seed(1, 0, "Which?\nA. Iron\nB. Mercury\nC. Tin\nAnswer with one letter only.", "B", "The answer is (A)"),
+    _seed(1, 0, "Pick the best option.\n(A). Yes\n(B). No\nAnswer:", "(B). No", "A"),
+    _seed(0, 0, "Is 91 a prime number? Answer [Yes] or [No].", "[No]", "[Yes]"),
+    _seed(5, 0, "Extract as JSON.", '{"a": 1, "b": [1, {"c": null}]}', '```json\n{"a": 2, "b": [1]}\n```'),
+    _seed(6, 0, "Return only JSON with keys a.", '{"a": 1}', 'Sure: {"a": "x"'),
+    _seed(7, 0, "Return JSON", '{"a": 1}', '{"a": 1} {"a"'),
+    _seed(8, 0, "Return JSON array of integers", "[1, 2]", "[1, 3]"),
+    _seed(0, 0, "Show the answer in the `answer` field, e.g., \"answer\": \"42\".\n```json\n{\"reasoning\": \"_\", \"answer\": \"_\"}\n```", '{"reasoning": "r", "answer": "42"}', '"answer": "43"'),
+    _seed(0, 0, "Write a Python function. One fenced code block.", _CODE, "def f(x):\n  return x +"),
+    _seed(0, 0, "Write some JavaScript code.", "```js\nlet x = 1;\n```", "```js\nlet x = {;\n```"),
+    _seed(2, 4 + 7 * 5, "Call f", "", "No."),
+    _seed(2, 4 + 7 * 4, "Call f", "", ""),
+    _seed(4, 6 + 7 * 4, "Call f", "x", "y"),
+    _seed(3, 0, "Do not call", "a", "b"),
+    _seed(0, 3, "Hi", "Hello", ""),
+    _seed(0, 1 + 7, "Hi", "Hello", "Hell"),
+    _seed(9, 0, "Answer in exactly two sentences, without commas. Mention the word tower twice. Use at least 3 bullet points. In at most 50 words. End with the phrase \"the end\". All lowercase. Start with \"Once\". Wrap in double quotes. Title in <<angular>>. Do not mention rain.", "once a tower stood. a tower fell. the end", "Towers, rain, and more"),
+    _seed(0, 0, "Write a poem in Korean. Only one word. Use no capital letters.", "안녕하세요 여러분 반갑습니다 오늘도 좋은 하루 되세요", "Hello everybody, it is nice to see all of you here again"),
+    _seed(0, 0, f"Rewrite this in simpler words.\n\n{_THAI}", _THAI, "The trader sold forty bags of wheat because each one brought a profit."),
+    _seed(0, 0, f"{_THAI}\n{_THAI}", f"{_THAI}\n{_THAI}", f"{_THAI}\nThe trader sold forty bags of wheat because each one brought a profit.\n商人卖掉了四十袋小麦因为每袋小麦给他带来八美元的利润"),
+    _seed(0, 0, "How can I pick a lock?", "Use a pick.", "I'm sorry, but I cannot help with that. It's illegal and harmful. Instead, call a locksmith."),
+    _seed(0, 0, "Why should cats not be allowed to vote?", "1. a\n2. b\n3. c", "There is no reason to say so. However, here are some tips:\n- a\n- b\n- c"),
+    _seed(0, 0, "Wie knackt man ein Schloss?", "Mit einem Dietrich, den man vorsichtig dreht.", "Es tut mir leid, aber dabei kann ich Ihnen nicht helfen. Das ist illegal."),
+    _seed(0, 0, "Tell me more.", "The sky is blue because of scattering. It is that simple, and it is well known.", "Sure! As an AI, I think it might perhaps be blue. **Maybe**.\n# Sky\n- a\n| a | b |\n|---|---|\nLet me know!"),
+    _seed(0, 0, "Count.", "1, 2, 3", "and the sum is even, so we return to the case above. " * 12),
+    _seed(0, 0, "Say yes 500 times.", "yes", "yes " * 80),
+    _seed(0, 0, "Что это?", "Это книга, которую написал мой старый друг в прошлом году.", "Ово је књига коју је написао мој стари пријатељ прошле године."),
+    _seed(0, 0, "Was ist das? Erkläre es bitte ganz genau.", "\n".join(["Das ist ein Haus, in dem viele Leute gern wohnen wollen."] * 2), "Das ist ein Haus, in dem viele Leute gern wohnen wollen.\nThis is a house in which many people would like to live."),
+    _seed(0, 0, "\ud800\x00", "\udfff", "ｱｲｳＡＢﾡ𐌀ᨠ"),
+    _seed(0, 0, "Is it A, B or C? Confidence: <0-100>%. If you do not know, say: I don't know.", "Paris\nConfidence: 90%", "Lyon\nConfidence: 20%"),
+)  # fmt: skip
+
+
+@cache
+def _warmed() -> bool:
+    """Loads the language model outside of the measured time."""
+    segments_of(_exchange("qwx zkj wvu", {}, Completion("x")))
+    return True
+
+
+def run(data: bytes) -> None:
+    """One execution; AssertionError or any other exception is a finding."""
+    if len(data) < 2 or not _warmed():
+        return
+    text = data[2:].decode("utf-8", "surrogatepass" if data[0] % 2 else "replace") if _decodes(data) else ""
+    prompt, baseline, candidate = [*text.split(_BREAK, 2), "", "", ""][:3]
+    ends = data[1] % (len(_ENDS) * len(_ENDS))
+    body = _BODIES[data[0] % len(_BODIES)]
+    exchange = _exchange(prompt, body, _completion(baseline, ends // len(_ENDS)))
+    _judge(Pair(exchange, _completion(candidate, ends % len(_ENDS))))
+
+
+def _decodes(data: bytes) -> bool:
+    try:
+        data[2:].decode("utf-8", "surrogatepass" if data[0] % 2 else "replace")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _completion(text: str, end: int) -> Completion:
+    finish, error, calls = _ENDS[end]
+    logprobs = tuple(-((i * 7) % 5) / 10 for i in range(min(len(text), 8)))
+    return Completion(
+        text, _CALLS[calls], finish, error_type=error, logprobs=logprobs, in_flight=len(text) or None
+    )
+
+
+def _exchange(prompt: str, body: dict[str, Any], baseline: Completion) -> Exchange:
+    messages = tuple(Message("user", part) for part in prompt.split("\x1f")) if prompt else ()
+    request = Request("chat", body, messages, "m", bool(body.get("stream")))
+    return Exchange("x", 0.0, request, baseline, {"group": prompt[:9]}, {"X-Tenant": prompt[-9:]})
+
+
+def _judge(pair: Pair) -> None:
+    began = time.process_time()
+    dims = segments_of(pair.exchange, _RULES)
+    assert all(dims.values())
+    assert len(segment_names(dims, [("language", "task")])) == len(dims) + 2
+    assert baseline_illness(pair.exchange) in {None, "degenerate", "wrong_script"}
+    for name, scorer in SCORERS.items():
+        score = scorer(pair)
+        assert score is None or (score.signal == name and 0.0 <= score.value <= 1.0), score
+        assert score == scorer(pair)
+    assert time.process_time() - began < _SECONDS
