@@ -58,7 +58,7 @@ def command(
     Prints its URL on stdout once it listens. It is no model: say so wherever its numbers appear.
     """
     from monitor.standin.faults import parse_fault
-    from monitor.standin.server import listening, serve
+    from monitor.standin.server import http_server, listening
     from monitor.standin.settings import Settings, parse_latency
 
     if (tls_cert is None) != (tls_key is None):
@@ -82,4 +82,4 @@ def command(
         raise Unreachable(f"cannot listen on {host}:{port}: {error.strerror}") from error
     scheme = "https" if tls_cert else "http"
     click.echo(f"{scheme}://{host}:{bound.getsockname()[1]}")
-    serve(settings, bound, cert=tls_cert, key=tls_key)
+    http_server(settings, cert=tls_cert, key=tls_key).run(sockets=[bound])

@@ -86,10 +86,10 @@ def _other_language(answer: Answer, request: Request, rng: Random) -> Answer:
 
 
 def _loop(answer: Answer, request: Request, rng: Random) -> Answer:
+    """A few words, then the last of them for ever."""
     del request, rng
-    words = (answer.text or "and so on").split()
-    phrase = " ".join(words[-6:])
-    return replace(answer, text=" ".join([*words, *[phrase] * 40]), tool_calls=(), finish_reason="length")
+    start = (answer.text or "and so on and on and")[:60]
+    return replace(answer, text=start + start[-36:] * 40, tool_calls=(), finish_reason="length")
 
 
 def _repeat(answer: Answer, request: Request, rng: Random) -> Answer:

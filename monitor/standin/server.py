@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvicorn
 
+from monitor import languages
 from monitor.errors import BadInput
 from monitor.openai_api import decode_request
 from monitor.records import Operation, Request
@@ -175,16 +177,9 @@ def listening(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=2048)
 
 
-def serve(
-    settings: Settings,
-    bound: socket.socket,
-    *,
-    cert: Path | None = None,
-    key: Path | None = None,
-) -> None:
-    """Run until SIGTERM or SIGINT."""
-    import uvicorn
-
+def http_server(settings: Settings, *, cert: Path | None = None, key: Path | None = None) -> uvicorn.Server:
+    """A server that is not running yet; `run(sockets=[listening(...)])` blocks until a signal."""
+    languages.language("ok")  # loads the detectors now, not under the first request
     config = uvicorn.Config(
         Standin(settings),
         log_level="critical",  # a planted crash is no news
@@ -194,4 +189,4 @@ def serve(
         ssl_certfile=cert,
         ssl_keyfile=key,
     )
-    uvicorn.Server(config).run(sockets=[bound])
+    return uvicorn.Server(config)

@@ -87,7 +87,7 @@ def _math(language: str) -> Callable[[Random], Body]:
 
 def _sum(rng: Random) -> Body:
     a, b, c = rng.randint(10, 999), rng.randint(10, 99), rng.randint(2, 9)
-    return _ask(f"What is {a} + {b} * {c}? Give the result as a number.")
+    return _ask(f"How much is {a} + {b} * {c}?")
 
 
 def _order(rng: Random) -> Body:

@@ -1,0 +1,27 @@
+"""Servers that several groups of tests talk to. All on loopback, ports chosen by the system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from monitor.standin.settings import Latency, Settings
+from tests.standin.running import running
+
+QUICK = Latency(first=0.0, token=0.0, jitter=0.0)
+
+
+@pytest.fixture(scope="session")
+def standin() -> Iterator[str]:
+    """URL of one healthy, instant stand-in."""
+    with running(Settings(latency=QUICK)) as url:
+        yield url
+
+
+@pytest.fixture
+def start_standin() -> Iterator[Callable[[Settings], str]]:
+    """Starts stand-ins of one's own; they stop with the test."""
+    with ExitStack() as stack:
+        yield lambda settings: stack.enter_context(running(settings))
