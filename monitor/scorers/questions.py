@@ -41,8 +41,8 @@ _JSON_CODE = re.compile(
 _OPTION = re.compile(r"^[ \t]*[(\[]?([A-Ja-j])[)\].:]{1,2}\.?[ \t]+(\S.*)$", re.MULTILINE)
 _NUMBERED = re.compile(r"^[ \t]*[(\[]?([1-9])[)\].:][ \t]+(\S.*)$", re.MULTILINE)
 _PICK = re.compile(
-    r"\b(?:which|choose|pick|select|best|correct|option|choice|answer|elige|opción|choisi\w*|wähle\w*|auswahl)\b"
-    r"|[選选]",
+    r"\b(?:which (?:one )?of|which (?:is|are|option|answer|statement)|choose|pick|select|correct|options?|multiple[- ]choice|one letter|answers?"
+    r"|elige|opción|respuesta|choisi\w*|réponse|wähle\w*|auswahl|antwort)\b|[選选]|答[えを案]",
     re.IGNORECASE,
 )
 _YES_NO = re.compile(
@@ -51,7 +51,7 @@ _YES_NO = re.compile(
     re.IGNORECASE,
 )
 _LABELS = re.compile(
-    r"\b(?:classif\w+|categori[sz]e\w*|label\w*|one of(?: the following)?|either|answer with|respond with|reply with"
+    r"\b(?:classif\w+|categori[sz]e\w*|label\w*|one of the following|answer with|respond with|reply with"
     r"|clasifica\w*|classe[rz]?|klassifizier\w*)\b[^.\n:]{0,60}?(?:\bas\b|\bof\b|:|\bwith\b|\binto\b|\bcomo\b|\bals\b)\s*"
     r"(?P<list>[^.\n;]{3,160})",
     re.IGNORECASE,
@@ -62,10 +62,18 @@ _MARKER_ASKED = re.compile(
     r"####|\\boxed|\bfinal (?:number|numeric|numerical)\b|\bnumber only\b|\bonly the number\b", re.IGNORECASE
 )
 _HOW_MANY = re.compile(
-    r"\bhow (?:many|much|old|far|long|tall|fast|often)\b|\bwhat (?:is|was|are|will be) (?:the|his|her|their) "
-    r"(?:\w+ ){0,2}(?:total|sum|product|average|mean|number|percentage|probability|difference|cost|price|profit|area|value)\b"
-    r"|\b(?:calculate|compute|solve)\b|\bwie (?:viele?|oft|lange|alt|hoch)\b|\bcombien\b|\bcuánt[oa]s?\b|\bquant[oaie]s?\b"
-    r"|\bсколько\b|\bngapi\b|何|いくつ|いくら|多少|几|กี่|เท่าไ|কত|ఎన్ని|ఎంత|कितन",
+    r"\bhow (?:many|much|old|far|long|tall|fast|big|heavy|often)\b"
+    r"|\bwhat(?:'s|’s| is| was| are| will be)? (?:[\w'’]+ ){0,4}(?:total|sum|product|average|mean|number|count|percentage|percent|fraction"
+    r"|probability|difference|cost|price|profit|salary|speed|age|grade|measure|area|perimeter|volume|value|distance|amount|rate|ratio)\b"
+    r"|\b(?:calculate|compute|solve|find the)\b|\bwie (?:viele?|oft|lange|alt|hoch)\b|\bcombien\b|\bcuánt[oa]s?\b|\bquant[oaie]s?\b"
+    r"|\bсколько\b|\bngapi\b|何(?:個|人|円|枚|本|歩|回|通り|年|日|時間|分|秒|[%％]|パーセント|メートル|歳|匹|台|冊|キロ)|いくつ|いくら"
+    r"|多少|几(?:个|人|元|岁|天|次)|กี่|เท่าไ|কত|ఎన్ని|ఎంత|कितन",
+    re.IGNORECASE,
+)
+_OPEN_TASK = re.compile(
+    r"\A\W*(?:(?:please|kindly|can you|could you|i want you to|i would like you to)\s+)?(?:re-?write|write|summari[sz]e|translate|create|generate"
+    r"|extract|act as|allow me|design|draft|compose|imagine|tell me (?:a|about)|résum\w+|écri\w+|traduis\w*|escrib\w+|traduc\w+|resum\w+|schreib\w*|übersetz\w*)\b"
+    r"|要約して|翻訳して|書いてください|作成してください|分析し|评价|总结",
     re.IGNORECASE,
 )
 _QUANTITY = re.compile(
@@ -73,17 +81,18 @@ _QUANTITY = re.compile(
     re.IGNORECASE,
 )
 _SHORT = re.compile(
-    r"\b(?:answer|reply|respond|response|give|write|return|output)\b[^.\n]{0,40}?"
-    r"(?:\bonly\b|\bjust\b|\bshort (?:fact|answer|phrase)\b|\b(?:one|a single|single) (?:word|letter|number|name|sentence)\b)"
-    r"|\bone[- ]word answer\b|\bin (?:one|a single) word\b|\bin (?:two|three) words\b"
-    r"|\b(?:date|name|number|letter|word|value|phrase|city|year|answer) only\b",
+    r"\b(?:answer|reply|respond|response|give|write|return|output)\b[^.\n]{0,30}?\b(?:only|just)(?: with)? (?:the|a|an|one|your)\b"
+    r"|\bshort (?:fact|answer|phrase)\b|\bone[- ]word (?:answer|response)\b|\bin (?:one|a single|two|three) words?\b"
+    r"|\b(?:date|name|number|letter|word|value|phrase|city|year|answer|title) only\b",
     re.IGNORECASE,
 )
 _CODE = re.compile(
-    r"```|\b(?:write|complete|implement|generate|create|fix|give me|provide|solve)\b[^\n]{0,80}?"
-    r"\b(?:code|function|class|script|program|query|method|regex|algorithm)\b|\bdef \w+\(",
+    r"\b(?:write|complete|implement|generate|create|fix|give me|provide|solve|make|develop|convert|refactor|translate|single)\b[^\n]{0,80}?"
+    r"\b(?:code|function|class|script|program|query|method|regex|algorithm|sql|bash|python)\b|\bdef \w+\(|\bclass \w+\(\w*\):",
     re.IGNORECASE,
 )
+_LONG = 2_500
+_QUESTION_END = 800
 
 
 def question_of(request: Request) -> Question:
@@ -107,6 +116,9 @@ def _question(system: str, prompt: str) -> Question:
     json = asks_json(text)
     code = not json and bool(_CODE.search(text))
     kind, options = _kind(text)
+    if code and kind != "choice":
+        # numbers and labels in a programming task belong to its examples
+        kind, options = "open", ()
     return Question(kind, options, json, code)
 
 
@@ -126,21 +138,27 @@ def _kind(text: str) -> tuple[Kind, tuple[tuple[str, str], ...]]:
     labels = offered_labels(text)
     if labels:
         return "label", labels
-    if _asks_number(text):
+    if _MARKER_ASKED.search(text):
         return "number", ()
-    return ("short", ()) if _SHORT.search(text) else ("open", ())
+    if _SHORT.search(text):
+        return "short", ()
+    return ("number", ()) if _asks_number(text) else ("open", ())
 
 
 def _asks_number(text: str) -> bool:
-    if _MARKER_ASKED.search(text):
-        return True
-    return bool(_HOW_MANY.search(text)) and len(_QUANTITY.findall(text)) >= 2
+    """A word problem: "how many" and two quantities; of a long prompt only its end, where the question is."""
+    question = text if len(text) <= _LONG else text[-_QUESTION_END:]
+    if _OPEN_TASK.search(text[:400]) or not _HOW_MANY.search(question):
+        return False
+    return len(_QUANTITY.findall(question)) >= 2
 
 
 def enumerated(text: str) -> tuple[tuple[str, str], ...]:
     """Lettered options A, B, … in order; numbered ones only where the text asks to pick."""
+    if not _PICK.search(text):
+        return ()
     options = _consecutive(_OPTION.findall(text), "A")
-    if not options and _PICK.search(text):
+    if not options:
         found = _consecutive(_NUMBERED.findall(text), "1")
         # a numbered list of facts or steps is not a menu
         options = (

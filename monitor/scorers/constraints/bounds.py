@@ -77,4 +77,5 @@ def limits(
 def _limit(
     tongue: Tongue, kind: str, count: tuple[str, int], relation: tuple[str, str], more: dict[str, Value]
 ) -> Constraint:
-    return constraint(kind, tongue.code, **more, **{relation[0]: relation[1], count[0]: count[1]})
+    arguments: dict[str, Value] = {**more, relation[0]: relation[1], count[0]: count[1]}
+    return constraint(kind, tongue.code, **arguments)

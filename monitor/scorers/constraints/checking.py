@@ -14,6 +14,8 @@ from monitor.scorers.constraints.model import Constraint
 _LIMIT = 40_000
 _UPPER_BOUNDS = frozenset({"less than", "moins de", "como máximo", "未満"})
 
+_AROUND = ' \n\t"」』.。'
+
 Args = dict[str, Any]
 Check = Callable[[Constraint, Args, str], bool]
 
@@ -38,7 +40,7 @@ def _within(actual: int, number: int, relation: str) -> bool:
     return actual <= number if relation == "como máximo" else actual < number
 
 
-def _words(c: Constraint, args: Args, text: str) -> bool:
+def _words(_c: Constraint, args: Args, text: str) -> bool:
     return _within(counting.words(text), args["num_words"], args["relation"])
 
 
@@ -46,16 +48,16 @@ def _sentences(c: Constraint, args: Args, text: str) -> bool:
     return _within(counting.sentences(text, c.language), args["num_sentences"], args["relation"])
 
 
-def _characters(c: Constraint, args: Args, text: str) -> bool:
+def _characters(_c: Constraint, args: Args, text: str) -> bool:
     return _within(len(text.strip()), args["num_letters"], args["relation"])
 
 
-def _paragraphs(c: Constraint, args: Args, text: str) -> bool:
+def _paragraphs(_c: Constraint, args: Args, text: str) -> bool:
     if "separator" in args:
-        return len([p for p in re.split(r"\n\s*\n", text) if p.strip()]) == args["num_paragraphs"]
+        return len([p for p in re.split(r"\n\s*\n", text) if p.strip()]) == int(args["num_paragraphs"])
     parts = re.split(r"\s?\*\*\*\s?", text)
     inner_empty = any(not part.strip() for part in parts[1:-1])
-    return not inner_empty and sum(bool(part.strip()) for part in parts) == args["num_paragraphs"]
+    return not inner_empty and sum(bool(part.strip()) for part in parts) == int(args["num_paragraphs"])
 
 
 def _nth_paragraph(c: Constraint, args: Args, text: str) -> bool:
@@ -68,58 +70,58 @@ def _nth_paragraph(c: Constraint, args: Args, text: str) -> bool:
     return bool(re.match(re.escape(str(args["first_word"])) + boundary, paragraph, re.IGNORECASE))
 
 
-def _one_word(c: Constraint, args: Args, text: str) -> bool:
+def _one_word(_c: Constraint, _args: Args, text: str) -> bool:
     return len(text.split()) == 1
 
 
 def _bullets(c: Constraint, args: Args, text: str) -> bool:
-    return counting.bullets(text, c.language) == args["num_bullets"]
+    return counting.bullets(text, c.language) == int(args["num_bullets"])
 
 
-def _numbered(c: Constraint, args: Args, text: str) -> bool:
-    return len(re.findall(r"^[ \t]*\d{1,9}\.\s", text, re.MULTILINE)) == args["num_items"]
+def _numbered(_c: Constraint, args: Args, text: str) -> bool:
+    return len(re.findall(r"^[ \t]*\d{1,9}\.\s", text, re.MULTILINE)) == int(args["num_items"])
 
 
 def _highlights(c: Constraint, args: Args, text: str) -> bool:
-    return counting.highlights(text, c.language) >= args["num_highlights"]
+    return counting.highlights(text, c.language) >= int(args["num_highlights"])
 
 
-def _placeholders(c: Constraint, args: Args, text: str) -> bool:
-    return len(re.findall(r"\[[^\]\n]*\]", text)) >= args["num_placeholders"]
+def _placeholders(_c: Constraint, args: Args, text: str) -> bool:
+    return len(re.findall(r"\[[^\]\n]*\]", text)) >= int(args["num_placeholders"])
 
 
 def _sections(c: Constraint, args: Args, text: str) -> bool:
     mark = re.escape(args["section_spliter"])
     pattern = rf"第[\d０-９]+{mark}" if c.language == "ja" else rf"{mark}\s?\d+"
-    return len(re.findall(pattern, text)) >= args["num_sections"]
+    return len(re.findall(pattern, text)) >= int(args["num_sections"])
 
 
-def _title(c: Constraint, args: Args, text: str) -> bool:
+def _title(_c: Constraint, args: Args, text: str) -> bool:
     inner = {"##": r"##([^\n#]+)##", "『": r"『([^\n』]+)』"}.get(args["mark"], r"<<([^\n]+?)>>")
     return any(found.strip() for found in re.findall(inner, text))
 
 
-def _json(c: Constraint, args: Args, text: str) -> bool:
+def _json(_c: Constraint, _args: Args, text: str) -> bool:
     return counting.whole_json(text)
 
 
-def _postscript(c: Constraint, args: Args, text: str) -> bool:
+def _postscript(_c: Constraint, args: Args, text: str) -> bool:
     marker = str(args["postscript_marker"]).casefold()
     patterns = {"p.p.s": r"p\.\s?p\.\s?s", "p.s.": r"p\.\s?s\."}
     return bool(re.search(patterns.get(marker, re.escape(marker)), text.casefold()))
 
 
-def _constrained(c: Constraint, args: Args, text: str) -> bool:
+def _constrained(_c: Constraint, args: Args, text: str) -> bool:
     return any(option in text for option in args["options"])
 
 
-def _yes_no(c: Constraint, args: Args, text: str) -> bool:
+def _yes_no(_c: Constraint, _args: Args, text: str) -> bool:
     return len(text.split()) <= 2 and bool(
         re.match(r"\W*(?:yes|no|oui|non|sí|si|ja|nein)\b", text, re.IGNORECASE)
     )
 
 
-def _existence(c: Constraint, args: Args, text: str) -> bool:
+def _existence(_c: Constraint, args: Args, text: str) -> bool:
     folded = text.casefold()
     return all(word.casefold() in folded for word in args["keywords"])
 
@@ -132,7 +134,7 @@ def _forbidden(c: Constraint, args: Args, text: str) -> bool:
     )
 
 
-def _frequency(c: Constraint, args: Args, text: str) -> bool:
+def _frequency(_c: Constraint, args: Args, text: str) -> bool:
     actual = text.casefold().count(str(args["keyword"]).casefold())
     return _within(actual, args["frequency"], args["relation"])
 
@@ -145,55 +147,56 @@ def _letter(c: Constraint, args: Args, text: str) -> bool:
     return _within(actual, args["let_frequency"], args["let_relation"])
 
 
-def _language(c: Constraint, args: Args, text: str) -> bool:
+def _language(_c: Constraint, args: Args, text: str) -> bool:
     found = detect(text)
     # a text without letters counts as kept, as in IFEval
     return found.language in {args["language"], UNKNOWN}
 
 
-def _capital(c: Constraint, args: Args, text: str) -> bool:
+def _capital(_c: Constraint, _args: Args, text: str) -> bool:
     return text.isupper()
 
 
-def _lowercase(c: Constraint, args: Args, text: str) -> bool:
+def _lowercase(_c: Constraint, _args: Args, text: str) -> bool:
     return text.islower()
 
 
-def _capital_words(c: Constraint, args: Args, text: str) -> bool:
+def _capital_words(_c: Constraint, args: Args, text: str) -> bool:
     return _within(counting.capital_words(text), args["capital_frequency"], args["capital_relation"])
 
 
-def _no_comma(c: Constraint, args: Args, text: str) -> bool:
+def _no_comma(c: Constraint, _args: Args, text: str) -> bool:
     return ("、" if c.language == "ja" else ",") not in text
 
 
-def _no_period(c: Constraint, args: Args, text: str) -> bool:
+def _no_period(_c: Constraint, _args: Args, text: str) -> bool:
     return "。" not in text
 
 
-def _end(c: Constraint, args: Args, text: str) -> bool:
-    phrase = str(args["end_phrase"]).strip().strip('"」』').casefold()
-    return text.strip().strip('"」』').casefold().endswith(phrase)
+def _end(_c: Constraint, args: Args, text: str) -> bool:
+    # a full stop after a phrase that was given without one does not break it
+    phrase = str(args["end_phrase"]).strip(_AROUND).casefold()
+    return text.strip(_AROUND).casefold().endswith(phrase)
 
 
-def _start(c: Constraint, args: Args, text: str) -> bool:
+def _start(_c: Constraint, args: Args, text: str) -> bool:
     return text.strip().strip('"「『').casefold().startswith(str(args["start_phrase"]).strip().casefold())
 
 
-def _quotation(c: Constraint, args: Args, text: str) -> bool:
+def _quotation(c: Constraint, _args: Args, text: str) -> bool:
     pairs = {"ja": ("「」",), "fr": ('""', "«»", "“”"), "es": ('""', "«»", "“”")}.get(c.language, ('""',))
     stripped = text.strip()
     return len(stripped) > 1 and f"{stripped[0]}{stripped[-1]}" in pairs
 
 
-def _two_responses(c: Constraint, args: Args, text: str) -> bool:
+def _two_responses(_c: Constraint, _args: Args, text: str) -> bool:
     parts = text.split("******")
     filled = [part.strip() for part in parts if part.strip()]
     inner_empty = any(not part.strip() for part in parts[1:-1])
     return not inner_empty and len(filled) == 2 and filled[0] != filled[1]
 
 
-def _repeat(c: Constraint, args: Args, text: str) -> bool:
+def _repeat(_c: Constraint, args: Args, text: str) -> bool:
     return _plain(text).startswith(_plain(str(args["prompt_to_repeat"])))
 
 
@@ -201,7 +204,7 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split()).lstrip("\"'“「 ")
 
 
-def _furigana(c: Constraint, args: Args, text: str) -> bool:
+def _furigana(_c: Constraint, _args: Args, text: str) -> bool:
     return len(re.findall(r"[\u4e00-\u9faf]+", text)) == len(
         re.findall(r"[\u4e00-\u9faf]+（[ぁ-んー]+）", text)
     )
@@ -223,13 +226,13 @@ def _none_of(pattern: str) -> Check:
     return kept
 
 
-def _unified_end(c: Constraint, args: Args, text: str) -> bool:
+def _unified_end(_c: Constraint, args: Args, text: str) -> bool:
     plain = re.sub(r"「[^」]*」|『[^』]*』", "", text)
     sentences = [s.strip() for s in re.split(r"[。！？]", plain) if s.strip()]
     return all(sentence.endswith(str(args["ending"])) for sentence in sentences)
 
 
-def _accented(c: Constraint, args: Args, text: str) -> bool:
+def _accented(_c: Constraint, args: Args, text: str) -> bool:
     return _within(counting.words_with(text, "áéíóúÁÉÍÓÚ"), args["num_words"], args["relation"])
 
 
@@ -240,7 +243,7 @@ def _marked_words(letters: str) -> Check:
     return kept
 
 
-def _no_char(c: Constraint, args: Args, text: str) -> bool:
+def _no_char(_c: Constraint, args: Args, text: str) -> bool:
     return str(args["forbidden_char"]).casefold() not in text.casefold()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from monitor.scorers.constraints.model import Constraint, constraint
+from monitor.scorers.constraints.model import Constraint, Value, constraint
 from monitor.scorers.questions import asks_json
 
 _N = r"([0-9０-９]{1,5}|[一二三四五六七八九十]|ひとつ|ふたつ)"
@@ -46,17 +46,18 @@ def _int(word: str) -> int:
     return _KANJI[word] if word in _KANJI else int(word)
 
 
-def _bounded(
-    kind: str, name: str, match: re.Match[str], relation: str = "relation", **more: str
-) -> Iterator[Constraint]:
+def _bounded(kind: str, name: str, match: re.Match[str]) -> Iterator[Constraint]:
     """A count with 以上 (at least) or 未満 (less than); 以内 and 以下 include their number."""
-    number, word = _int(match[1]), match[2]
-    if word == "以上":
-        yield constraint(kind, "ja", **more, **{relation: "以上", name: number})
-    elif word == "超":
-        yield constraint(kind, "ja", **more, **{relation: "以上", name: number + 1})
-    elif word:
-        yield constraint(kind, "ja", **more, **{relation: "未満", name: number + (word != "未満")})
+    if match[2]:
+        arguments: dict[str, Value] = dict([*_relation("relation", name, _int(match[1]), match[2])])
+        yield constraint(kind, "ja", **arguments)
+
+
+def _relation(relation: str, name: str, number: int, word: str) -> Iterator[tuple[str, Value]]:
+    """The registered pair of relation and count."""
+    lower = word in {"以上", "超"}
+    yield relation, "以上" if lower else "未満"
+    yield name, number + (word in {"超", "以内", "以下", "まで"})
 
 
 def _lengths(text: str) -> Iterator[Constraint]:
@@ -192,14 +193,11 @@ def _words(clause: str) -> Iterator[Constraint]:
 
 
 def _frequency(clause: str, item: str, times: re.Match[str], *, negated: bool) -> Iterator[Constraint]:
+    """「X」をN回以上; 「X」をN回以上は使わない is less than N."""
     letter = len(item) == 1 and re.search(r"文字「|ひらがな「|カタカナ「", clause)
-    kind = "keywords:letter_frequency" if letter else "keywords:frequency"
-    names = ("let_frequency", "let_relation") if letter else ("frequency", "relation")
-    relation = times[2] or "以上"
-    if negated and relation == "以上":
-        relation, number = "未満", _int(times[1])
-    else:
-        number = _int(times[1]) + (relation in {"以内", "以下", "まで"})
-        relation = "以上" if relation == "以上" else "未満"
-    named = {"letter" if letter else "keyword": item}
-    yield constraint(kind, "ja", **named, **{names[1]: relation, names[0]: number})
+    word = times[2] or "以上"
+    word = "未満" if negated and word == "以上" else word
+    names = ("let_relation", "let_frequency") if letter else ("relation", "frequency")
+    arguments: dict[str, Value] = {"letter" if letter else "keyword": item}
+    arguments.update(_relation(names[0], names[1], _int(times[1]), word))
+    yield constraint("keywords:letter_frequency" if letter else "keywords:frequency", "ja", **arguments)

@@ -28,6 +28,10 @@ _POSTSCRIPT = re.compile(
     r"(?:\bpost-?scriptum\b|\bpostscript\b|\bposdata\b|\bpostdata\b|\bwith an? |\badd an? |\binclude an? )[^.\n]{0,50}?[\"'“«]?"
     r"(?P<mark>P\.\s?P\.\s?S\b|P\.\s?S\.|P\.-S\.|p\.-s\.|P-S\b|PS\b|P\.\s?D\.|Nota\b)",
 )  # fmt: skip
+_CODE = re.compile(
+    r"^\s*(?:def \w+\(|class \w+[(:]|#include\b|public class|function \w+\(|import \w+)|\[PYTHON\]",
+    re.MULTILINE,
+)
 _MAX_CONSTRAINTS = 24
 
 
@@ -39,6 +43,9 @@ def constraints_of(request: Request) -> tuple[Constraint, ...]:
 @lru_cache(maxsize=512)
 def mined(system: str, prompt: str) -> tuple[Constraint, ...]:
     text = edges(f"{system}\n{prompt}" if system else prompt)
+    if _CODE.search(text):
+        # specifications and examples of code speak of words and cases, not of the answer's
+        return (constraint("detectable_format:json_format", "en"),) if asks_json(text) else ()
     if _KANA.search(text):
         found: Iterable[Constraint] = japanese(text, prompt)
     else:

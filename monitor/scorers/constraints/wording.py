@@ -20,7 +20,64 @@ _SINGLE = re.compile(r"\s+([^\W\d_][\w'-]{1,30})\b")
 _LETTER = re.compile(r"\s*[\"'“‘«„]?\s?([^\W\d]|#|!|\?)\s?[\"'”’»“]?(?![\w'])", re.IGNORECASE)
 _HASHTAGS = re.compile(r"\bhashtags?\b", re.IGNORECASE)
 _STOPWORDS = frozenset(
-    ["the", "a", "an", "in", "of", "to", "and", "or", "that", "is", "are", "be", "should", "must", "not", "any", "no", "all", "your", "following", "count", "limit", "with", "for", "as", "by", "at", "it", "this", "de", "la", "le", "les", "des", "du", "en", "et", "ou", "dans", "un", "une", "el", "los", "las", "que", "y", "o", "con", "por", "der", "die", "das", "ein", "eine", "und", "mit"]
+    [
+        "the",
+        "a",
+        "an",
+        "in",
+        "of",
+        "to",
+        "and",
+        "or",
+        "that",
+        "is",
+        "are",
+        "be",
+        "should",
+        "must",
+        "not",
+        "any",
+        "no",
+        "all",
+        "your",
+        "following",
+        "count",
+        "limit",
+        "with",
+        "for",
+        "as",
+        "by",
+        "at",
+        "it",
+        "this",
+        "de",
+        "la",
+        "le",
+        "les",
+        "des",
+        "du",
+        "en",
+        "et",
+        "ou",
+        "dans",
+        "un",
+        "une",
+        "el",
+        "los",
+        "las",
+        "que",
+        "y",
+        "o",
+        "con",
+        "por",
+        "der",
+        "die",
+        "das",
+        "ein",
+        "eine",
+        "und",
+        "mit",
+    ]
 )
 
 
@@ -127,7 +184,7 @@ def _clause(tongue: Tongue, clause: str) -> Iterator[Constraint]:
             if not bound.plain:
                 yield from _letter_limits(tongue, bound, "#")
     elif counts and re.search(tongue.capital_words, clause, re.IGNORECASE):
-        yield from _capital(tongue, counts[0])
+        yield from _capital(tongue, _flipped(tongue, clause, counts[0]))
     elif counts:
         yield from _frequency(tongue, clause, counts[0])
     else:
