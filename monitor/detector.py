@@ -54,6 +54,7 @@ ALARM, CAP, CLEAR = 1.0, 10.0, 0.001
 # A block of 256 failures would overflow a wealth (20^256) and leave nan behind. Times the largest floor
 # evidence, e^600, this is still a float; a lower wealth is always allowed.
 OVERFLOW = 1e40
+CAP_BELOW = 1e13
 BLOCK_SCORES, BLOCK_SECONDS = 256, 1.0
 SMALLEST_NULL = 0.005
 BETS = np.array([1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 7 / 8])
@@ -94,6 +95,7 @@ class Cells:
     counts: Floats  # (K, 2, knots) replays of the window in use and of the one being filled
     pool: Floats  # (K, knots) replays lent by the parent
     floor: Floats  # (K, G) E0
+    cap: Floats  # (K, G)
 
 
 def _empty(cells: int, knots: int) -> Cells:
@@ -101,7 +103,7 @@ def _empty(cells: int, knots: int) -> Cells:
     return Cells(
         np.zeros((0, len(BETS), cells)), np.zeros((0, cells)), np.zeros((0, len(BETS))),
         flat, flat, flat, np.zeros(0, np.bool_), flat, flat, count, count, flat, flat,
-        np.zeros((0, 2, knots)), np.zeros((0, knots)), np.ones((0, cells)),
+        np.zeros((0, 2, knots)), np.zeros((0, knots)), np.ones((0, cells)), np.ones((0, cells)),
     )  # fmt: skip
 
 
@@ -141,6 +143,7 @@ class Bank:
         self.cells.born[rows] = time
         self.cells.rate[rows] = rate
         self.cells.floor[rows] = 1.0
+        self.cells.cap[rows] = CAP
         self.set_nulls(rows, nulls)
         return rows
 
@@ -212,6 +215,7 @@ class Bank:
         for name in ("wealth", "evidence", "firing", "pairs", "replays", "sum_x", "sum_x0", "counts", "pool"):
             getattr(self.cells, name)[...] = 0
         self.cells.floor[...] = 1.0
+        self.cells.cap[...] = CAP
         self.cells.last[...] = time
         self.cells.since[...] = time
         self.cells.born[...] = time
@@ -255,15 +259,10 @@ class Bank:
         total = wealth[:, 0].copy()
         for bet in range(1, len(BETS)):
             total += wealth[:, bet]
-        product, capped = total, total
-        if self.two_stream:
-            floor = cells.floor[rows]
-            # A cell that the replays have refuted (E0 > 1) keeps that lead over the cap: otherwise its
-            # slow wealth would be all that holds a true alarm up, and the alarm would flap.
-            product, capped = total * floor, total * np.minimum(floor, 1.0)
-        over = (capped > CAP) & ends[:, None]
+        product = total * cells.floor[rows] if self.two_stream else total
+        over = (product > cells.cap[rows]) & ends[:, None]
         if over.any():
-            wealth *= np.where(over, CAP / np.maximum(capped, CAP), 1.0)[:, None, :]
+            wealth *= np.where(over, cells.cap[rows] / np.maximum(product, CAP), 1.0)[:, None, :]
         evidence = np.minimum(product.min(axis=1), CAP)
         firing = cells.firing[rows]
         crossed = ends & np.where(firing, evidence < CLEAR, evidence >= ALARM)
@@ -282,6 +281,7 @@ class Bank:
         self.cells.counts[rows] += knot_counts(x0[seen])[:, None, :]
         grown = before & ~self._young(rows)
         self.cells.floor[rows[~grown]] = self._floor(rows[~grown])
+        self.cells.cap[rows] = self._cap(rows)
         self._rebase(rows[grown])
 
     def _young(self, rows: Ints) -> Bools:
@@ -295,6 +295,13 @@ class Bank:
         if young.any():
             value[young] = floor_evidence(self.cells.pool[rows[young]], POOLED)
         return value
+
+    def _cap(self, rows: Ints) -> Floats:
+        """10 for cells that may hold the floor. Cells below its estimate only confirm what the others
+        say; held at 10 they would dip on a few lucky scores and make a true alarm flap."""
+        counts = self.cells.counts[rows, 0]
+        mean = (counts * KNOTS).sum(axis=1) / np.maximum(counts.sum(axis=1), 1.0)
+        return np.where(mean[:, None] > CEILINGS, CAP_BELOW, CAP)
 
     def _rebase(self, rows: Ints) -> None:
         """Switch rows to the E0 of another source without letting R E0 jump upward."""

@@ -294,8 +294,8 @@ class Engine:
     def _row(self, table: Table, row: int) -> Row:
         cells, (segment, signal) = table.bank.cells, table.keys[row]
         test = self._tests[signal]
-        what = signal.partition("_")[0]
-        reference = self._references.get((segment, what)) if test.null == "latency" else None
+        latency = test.null == "latency"
+        reference = self._references.get((segment, signal.partition("_")[0]), _NO_REFERENCE)
         return Row(
             segment=segment,
             signal=signal,
@@ -309,9 +309,10 @@ class Engine:
             sum_x=float(cells.sum_x[row]),
             sum_x0=float(cells.sum_x0[row]),
             two_stream=test.two_stream,
-            null=test.m if test.null != "latency" else float(1 / cells.inverse_null[row, 0]),
+            null=float(1 / cells.inverse_null[row, 0]) if latency else test.m,
             rate=float(cells.rate[row]),
-            references=None if test.null != "latency" else (reference.replays if reference else 0),
+            ready=reference.ready if latency else not test.two_stream or table.bank.has_floor(row),
+            references=reference.replays if latency else None,
         )
 
 

@@ -92,6 +92,11 @@ class Reference:
         self.tail: Tail | None = None
         self._looks = 0
 
+    @property
+    def ready(self) -> bool:
+        """Whether all rungs can be judged."""
+        return self.tail is not None and self.tail.nulls is not None
+
     def learn(self, seconds: float, parent: Reference | None = None) -> bool:
         """One more replay; True when the nulls changed, for the exchanges that follow."""
         self.replays += 1

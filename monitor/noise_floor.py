@@ -29,7 +29,7 @@ EDGES = np.array(
 FLOORS, CEILINGS = EDGES[:-1], EDGES[1:]
 CELLS = len(FLOORS)
 # Timid bets tell apart floors closer than a cell, which no alarm needs: without .05 and .1 a 15-point
-# drop is found 5 to 8 % sooner at every floor tried (tests/benchmarks/alarms.py, B3).
+# drop is found 2 to 8 % sooner at every floor tried (tests/benchmarks/alarms.py, B3).
 KAPPAS = np.array([0.2, 0.4, 0.7, 0.95])
 KNOTS = np.array([0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 0.9, 1.0])
 IDLE = 1 / 7

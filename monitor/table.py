@@ -31,8 +31,9 @@ class Event:
 class Row:
     """One detector as people see it. Counts and sums start at `born`: creation or the last candidate.
 
-    `null` is m, with `two_stream` the allowed drop; `rate` is budget per second; `references` counts
-    the segment's latency replays (None for other signals).
+    `null` is m, with `two_stream` the allowed drop; `rate` is budget per second; `ready` says that the
+    arm it is judged against exists; `references` counts the segment's latency replays (None for
+    other signals).
     """
 
     segment: Segment
@@ -49,6 +50,7 @@ class Row:
     two_stream: bool
     null: float
     rate: float
+    ready: bool = True
     references: int | None = None
 
 

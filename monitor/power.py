@@ -1,0 +1,98 @@
+"""How many pairs until a fault would have been found: what makes "no alarm" mean something. Pure.
+
+`pairs_needed` answers for the verdict (`ok` needs that many), `smallest_drop` for a quiet segment: the
+smallest rise that its traffic reveals within a day. Both count from zero wealth with the money of ten
+exchanges, about what a Shiryaev-Roberts sum has working for it when a growing bet takes off; the lump
+of a rollout comes on top and is left out.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import ceil, inf, log, log10
+
+import numpy as np
+
+from monitor.betting import betting_pairs_needed
+from monitor.detector import BETS
+from monitor.noise_floor import CEILINGS, FLOORS, IDLE, KAPPAS, Floats
+from monitor.table import Row
+
+POWER = 0.9
+_QUANTILE = 1.2816  # of the standard normal at POWER
+WORKING_EXCHANGES = 10
+DAY = 86_400.0
+LARGEST = 1_000_000
+
+
+def pairs_needed(row: Row, detectable: float, now: float) -> int | None:
+    """Pairs after which a rise of `detectable` above the allowance would have alarmed with
+    probability 0.9 at the row's present budget and traffic; None where it cannot be seen."""
+    if not row.pairs or row.rate <= 0:
+        return None
+    capital = WORKING_EXCHANGES * row.rate * max(now - row.born, 1.0) / row.pairs
+    capital = 10 ** (round(4 * log10(capital)) / 4)
+    if not row.two_stream:
+        return _one_stream(round(row.null, 3), detectable, capital)
+    if not row.replays:
+        return None
+    floor, share = row.sum_x0 / row.replays, row.replays / row.pairs
+    return _two_stream(round(floor, 2), round(row.null, 3), detectable, max(round(share, 2), 0.01), capital)
+
+
+def smallest_drop(row: Row, now: float) -> float | None:
+    """The smallest rise above the allowance (to 0.01) that a day of the row's traffic reveals."""
+    if not row.pairs or now <= row.born:
+        return None
+    day = row.pairs / max(now - row.born, 1.0) * DAY
+    low, high = 1, 100
+    if not _within(pairs_needed(row, high / 100, now), day):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (
+            (low, middle) if _within(pairs_needed(row, middle / 100, now), day) else (middle + 1, high)
+        )
+    return low / 100
+
+
+def _within(needed: int | None, pairs: float) -> bool:
+    return needed is not None and needed <= pairs
+
+
+@lru_cache(maxsize=4096)
+def _one_stream(null: float, detectable: float, capital: float) -> int | None:
+    return betting_pairs_needed(null, min(null + detectable, 1.0), min(capital, 0.5), POWER, LARGEST)
+
+
+@lru_cache(maxsize=4096)
+def _two_stream(floor: float, allowed: float, detectable: float, share: float, capital: float) -> int | None:
+    """The slowest cell decides; in each the luckiest pair of bets. Normal approximation for 0/1 scores.
+
+    A cell is overcome by candidate bets, by replay bets, or by both: axis 1 holds the six bets and
+    "none", axis 2 the six kappas and "none".
+    """
+    mean = min(floor + allowed + detectable, 1.0)
+    nulls = np.minimum(CEILINGS + allowed, 1.0)[:, None]
+    up, up_spread = _moments(np.log1p(-BETS) + 0 * nulls, np.log1p(BETS * (1 / nulls - 1)), mean)
+    floors = FLOORS[:, None]
+    down, down_spread = _moments(
+        np.log1p(KAPPAS * floors / (1 - floors)), np.log1p(-KAPPAS) + 0 * floors, floor
+    )
+    gain = _with_none(up)[:, :, None] + share * _with_none(down)[:, None, :]
+    # The number of replays varies too, hence the second moment of their share.
+    spread = _with_none(up_spread)[:, :, None] + share * _with_none(down_spread + down**2)[:, None, :]
+    debt = -log(min(capital, 0.5) / len(BETS)) - log(IDLE)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        root = (_QUANTILE * np.sqrt(spread) + np.sqrt(_QUANTILE**2 * spread + 4 * gain * debt)) / (2 * gain)
+    needed = float(np.where(gain > 0, root**2, inf).min(axis=(1, 2)).max())
+    return None if needed > LARGEST else ceil(needed)
+
+
+def _moments(zero: Floats, one: Floats, mean: float) -> tuple[Floats, Floats]:
+    """Mean and variance of a log factor that is `one` with probability `mean`, else `zero`."""
+    return (1 - mean) * zero + mean * one, mean * (1 - mean) * (one - zero) ** 2
+
+
+def _with_none(values: Floats) -> Floats:
+    return np.concatenate([values, np.zeros((len(values), 1))], axis=1)
