@@ -14,6 +14,8 @@ from monitor.config import DeclaredSegment
 from monitor.health import baseline_illness
 from monitor.records import Completion, Exchange, Message, Pair, Request, ToolCall
 from monitor.scorers import SCORERS
+from monitor.scorers.confidence import residue, residue_of
+from monitor.scorers.ood import OodIndex
 from monitor.segments import segment_names, segments_of
 
 COVERS = (
@@ -118,7 +120,32 @@ SEEDS = (
     _seed(0, 0, "Was ist das? Erkläre es bitte ganz genau.", "\n".join(["Das ist ein Haus, in dem viele Leute gern wohnen wollen."] * 2), "Das ist ein Haus, in dem viele Leute gern wohnen wollen.\nThis is a house in which many people would like to live."),
     _seed(0, 0, "\ud800\x00", "\udfff", "ｱｲｳＡＢﾡ𐌀ᨠ"),
     _seed(0, 0, "Is it A, B or C? Confidence: <0-100>%. If you do not know, say: I don't know.", "Paris\nConfidence: 90%", "Lyon\nConfidence: 20%"),
+    # constraints, clause by clause
+    _seed(0, 0, "Write an essay of at least 300 words and at most 20 sentences. There should be 3 paragraphs separated by the markdown divider: ***", "One. Two.\n***\nThree.\n***\nFour.", "One paragraph, no more."),
+    _seed(0, 0, "Your answer must have exactly 4 paragraphs, separated by two new lines. Paragraph 2 must start with the word tower.", "a\n\ntower b\n\nc\n\nd", "a\n\nb"),
+    _seed(0, 0, "The word \"tower\" should appear at least 3 times and the letter q at most twice. Use no more than 5 hashtags. Include the keywords 'rain', 'snow' and 'wind'. Do not use the words hill or sea.", "Tower tower tower: rain, snow, wind.", "The hill and the sea. #a #b qqq"),
+    _seed(0, 0, "Highlight at least 3 sections with markdown, i.e. *highlighted section*. Add a postscript starting with P.S. Use at least 2 placeholders in square brackets such as [address]. Give two different responses separated by 6 asterisk symbols: ******.", "*a* *b* *c* [x] [y]\n******\nz\nP.S. bye", "*a* [x]"),
+    _seed(0, 0, "Answer in all capital letters and in English only. Words in all caps should appear at least 4 times. First repeat the request word for word, then answer. Finish with the exact phrase \"Is that all?\" and no words should follow.", "ANSWER IN ALL CAPITAL LETTERS. IS THAT ALL?", "no"),
+    _seed(0, 0, "Your answer must contain exactly 3 bullet points. Mark the beginning of each of the 2 sections with SECTION X. Answer with one of: \"My answer is yes.\", \"My answer is no.\", \"My answer is maybe.\"", "SECTION 1\n* a\n* b\n* c\nSECTION 2\nMy answer is yes.", "* a"),
+    _seed(0, 0, "Écrivez votre réponse en exactement 3 phrases, sans utiliser de virgules ni de majuscules. Le mot « tour » doit apparaître au moins 2 fois. Ajoutez un post-scriptum commençant par P.S. et un titre entre doubles chevrons, tel que <<titre>>.", "la tour. la tour. fin.", "Une Tour, et rien."),
+    _seed(0, 0, "Escribe al menos 100 palabras en 3 párrafos. No uses comas. Todo en minúsculas. Incluye las palabras \"torre\" y \"lluvia\". Termina con la frase \"eso es todo\". Encierra tu respuesta entre comillas dobles.", '"la torre\n\nlluvia\n\neso es todo"', "La Torre, sola."),
+    _seed(0, 0, "Schreibe höchstens 50 Wörter in genau zwei Sätzen und verwende keine Kommas. Das Wort Turm soll mindestens zweimal vorkommen. Antworte nur in Kleinbuchstaben.", "der turm. der turm.", "Ein Turm, nicht mehr."),
+    _seed(0, 0, "「塔」という単語を3回以上使い、300文字以内で、3文以上で書いてください。ひらがなだけで答えてください。読点を使わないでください。二重鉤括弧で囲まれたタイトルをつけてください。追伸で始まる文も入れてください。箇条書きを3つ使ってください。体言止めを2回使ってください。", "『とう』\n・とう\n・とう\n追伸 とう。", "塔、塔、そして塔です。"),
+    _seed(0, 0, "全体を鉤括弧で囲んで、2種類の回答を******で区切って、5文で答えてください。漢字にはふりがなをつけ、カタカナを使わず、数字は漢数字で書き、句点を使わないでください。第X章で始まる2つの章に分け、《強調》を3箇所入れ、「終わり」で終わらせてください。3つの段落に分けてください。", "「第1章 漢字(かんじ)《a》《b》《c》\n******\n第2章 終わり」", "カタカナ 1 2。"),
+    _seed(0, 0, "フランス語で、JSON形式で、番号付きリストを6つ作成してください。ひらがなを一文字も使わないでください。漢字を10文字以下にしてください。", '{"a": "b"}', "1. あ\n2. い"),
+    # numbers as people write them
+    _seed(0, 0, "How much in total? #### <number>", "It is 1.234,5 km or $1,250.75, so 3/4 of 1 234", "About 2.5 million, 5×10^6, 1e400, 50 %, \\frac{1}{2}, 三万, 1'000, 12k, -7, 1.234"),
+    _seed(0, 0, "Compute 7 * 6. Answer with the number only.", "42", "42.0 %"),
+    _seed(0, 0, "Give it in the form \"word, number\".", "cat, 3", "cat: three"),
+    _seed(0, 0, "What is the capital of France? Answer with a short fact.\nConfidence: <0-100>%", "Paris\nConfidence: 0.95", "I don't know.\nConfidence: 10 out of 100"),
+    _seed(0, 0, "Write HTML and JSON and some bash.", "```json\n{}\n```\n```bash\nls\n```\n```html\n<b>x</b>\n```", "~~~json\n{\n~~~\n```python\nprint('x'\n```"),
+    _seed(0, 0, "#### <number>\x1fAnd now?\x1fHow much is 1+1?", "2", "two"),
 )  # fmt: skip
+
+
+@cache
+def _index() -> OodIndex:
+    return OodIndex.build([seed[2:].decode("utf-8", "replace") for seed in SEEDS])
 
 
 @cache
@@ -150,7 +177,7 @@ def _decodes(data: bytes) -> bool:
 
 def _completion(text: str, end: int) -> Completion:
     finish, error, calls = _ENDS[end]
-    logprobs = tuple(-((i * 7) % 5) / 10 for i in range(min(len(text), 8)))
+    logprobs = tuple(-((i * 7) % 5) / 10 for i in range(min(len(text), 200)))
     return Completion(
         text, _CALLS[calls], finish, error_type=error, logprobs=logprobs, in_flight=len(text) or None
     )
@@ -164,9 +191,12 @@ def _exchange(prompt: str, body: dict[str, Any], baseline: Completion) -> Exchan
 
 def _judge(pair: Pair) -> None:
     began = time.process_time()
-    dims = segments_of(pair.exchange, _RULES)
+    index = _index()
+    dims = segments_of(pair.exchange, _RULES, lambda e: {"ood": index.band(e.request.prompt)})
     assert all(dims.values())
     assert len(segment_names(dims, [("language", "task")])) == len(dims) + 2
+    residue(index)(pair)
+    residue_of(pair, pair.candidate)
     assert baseline_illness(pair.exchange) in {None, "degenerate", "wrong_script"}
     for name, scorer in SCORERS.items():
         score = scorer(pair)
