@@ -16,11 +16,11 @@ NAMES = ("degenerate", "script", "language", "refusal")
 HARMLESS = (
     ("cyberagent", "2408-FP8"),
     ("cyberagent", "2408-W8A8"),
-    ("cyberagent", "gs128"),
+    ("cyberagent", "w4a16-gs128"),
     ("cyberagent", "gs32-noact"),
     ("deepseek-ai", "Q5_K_M"),
     ("shisa-v2-llama3.3-70b", "FP8-block"),
-    ("shisa-v2-llama3.3-70b", "70b-W8A8"),
+    ("shisa-v2-llama3.3-70b", "70b-W8A8-INT8"),
     ("meta-llama", "Instruct-FP8"),
 )
 pytestmark = [pytest.mark.corpora, pytest.mark.skipif(not RUNS.is_dir(), reason=MISSING)]
@@ -42,9 +42,9 @@ def _hits(baseline: str, candidate: str) -> tuple[Counter[str], int]:
 
 
 def test_every_garbage_answer_of_the_broken_quantization_is_degenerate() -> None:
-    pair = find(SET, "405b", "W4A16")
+    pair = find(SET, "405b", "W4A16-gs128")
     garbage = sum("!" * 200 in row["text"] for row in answers(SET, pair.candidate).values())
-    assert _hits("405b", "W4A16")[0]["degenerate"] == garbage > 0
+    assert _hits("405b", "W4A16-gs128")[0]["degenerate"] == garbage > 0
 
 
 @pytest.mark.parametrize("pair", HARMLESS)
