@@ -126,8 +126,10 @@ def _finish(
     _check("signal", signals, known)
     columns = [r[0] for r in connection.execute("DESCRIBE slice_rows").fetchall()][4:]
     _check("dimension", dimensions, columns)
-    many = [c for c in columns if _values(connection, c) > _MOST_VALUES]
-    usable = tuple(c for c in dimensions or columns if c not in many)
+    values = {c: _values(connection, c) for c in columns}
+    many = [c for c, n in values.items() if n > _MOST_VALUES]
+    # one value everywhere (`all=all`): the same slices under a longer name
+    usable = tuple(c for c in dimensions or columns if 1 < values[c] <= _MOST_VALUES)
     rows = connection.execute("SELECT count(*) FROM slice_rows").fetchall()[0][0]
     return Slices(connection, tuple(signals or known), usable, int(rows), skipped, tuple(many))
 
@@ -139,7 +141,8 @@ def _check(what: str, wanted: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _values(connection: duckdb.DuckDBPyConnection, column: str) -> int:
-    return int(connection.execute(f"SELECT count(DISTINCT {_name(column)}) FROM slice_rows").fetchall()[0][0])
+    text = f"SELECT count(DISTINCT coalesce({_name(column)}, 'unknown')) FROM slice_rows"
+    return int(connection.execute(text).fetchall()[0][0])
 
 
 def _skip(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,22 @@ def test_bad_usage_is_said_in_one_line(tmp_path: Path, arguments: list[str]) -> 
 def test_a_slice_is_written_like_a_segment() -> None:
     where: Where = (("language", "th"), ("context", "8k-32k"))
     assert (segment_of(where), segment_of(())) == ("language=th,context=8k-32k", "all")
+
+
+def test_the_store_is_read_with_prompts_kept_together_and_repeats_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute((files("monitor") / "sql" / "001_initial.sql").read_text())
+        connection.execute(
+            """INSERT INTO pairs (seq, block, id, received_at, scored_at, segments, operation, collector,
+                 inclusion, prompt_key, flags)
+               SELECT i, 0, i, 0, 0, MAP {'all': 'all', 'task': ['math', 'chat'][i % 2 + 1]}, 'chat', 'jsonl', 1,
+                 'k' || i, CASE WHEN i % 10 = 0 THEN ['repeat'] ELSE [] END FROM range(4000) t(i)"""
+        )
+        connection.execute(
+            """INSERT INTO scores SELECT i, 'format', (i % 4 = 0 OR i % 9 = 0)::INT, NULL, '', '', NULL, NULL
+               FROM range(4000) t(i)"""
+        )
+    body = json.loads(invoke("--db", str(path), "--format", "json").stdout)
+    assert (body["rows"], body["dimensions"]) == (3_600, ["task"])
+    assert [s["segment"] for s in body["slices"] if s["confirmed"]] == ["task=math"]
