@@ -44,6 +44,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from monitor.affine import Affine
 from monitor.noise_floor import CEILINGS, CELLS, KNOTS, OWN, POOLED, Floats, floor_evidence, knot_counts
 
 Ints = npt.NDArray[np.int64]
@@ -170,6 +171,17 @@ class Bank:
             found = self._step(rows[index], times[index], x[index], ends)
             crossings += [self._crossing(int(index[i]), int(rows[index[i]])) for i in found]
         return sorted(crossings, key=lambda c: c.index)
+
+    def compose(self, row: int, block: Affine, paid: float, time: float) -> Crossing | None:
+        """End a block of a row from its composed map instead of its observations; `paid` is what the
+        map paid, `time` the block's last."""
+        cells, rows = self.cells, np.array([row])
+        wealth = np.minimum(block(cells.wealth[rows]), OVERFLOW)
+        cells.last[row] = max(cells.last[row], time)
+        self.paid += paid
+        found = self._look(rows, cells.last[rows], wealth, np.ones(1, np.bool_))
+        cells.wealth[rows] = wealth
+        return self._crossing(0, row) if len(found) else None
 
     def settle(self, time: float) -> None:
         """Pay every row up to `time` at its present rate (before rates change)."""
