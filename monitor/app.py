@@ -51,6 +51,7 @@ def run(config: Config, reload: Callable[[], Config]) -> None:
         directory = config.spool_directory
         bind(directory, store.id)
         key = load_key(directory, config.privacy.key_env)
+        store.remember("config", config.model_dump_json())
         standing = Standing(config, store, key)
         asyncio.run(_serve(config, reload, standing, Reader(directory, key, _positions(store))))
     finally:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from monitor import archive
 from monitor.board import Board, Latency
+from monitor.config import Config
+from monitor.errors import StoreError
 from monitor.hypotheses import tests_of
 from monitor.means import Shown
 from monitor.records import ALL, Arm, Segment, SegmentVerdict, Verdict
 from monitor.signals import SIGNALS
 from monitor.standing import Standing
-from monitor.verdict import Facts, Sample, assemble, explain_rows, live_rows, required_segments
+from monitor.store import Store
+from monitor.verdict import Facts, Sample, assemble, explain_rows, live_rows, required_segments, to_json
 
 Key = tuple[Segment, str]
 THIN_REPLAYS = 0.1
@@ -52,6 +57,19 @@ def verdict_of(standing: Standing, *, now: float, in_flight: int = 0) -> Verdict
         warnings=tuple(_warnings(standing, counts, illness)),
     )
     return assemble(explained, facts)
+
+
+def verdict_of_database(path: Path, now: float) -> dict[str, Any]:
+    """Verdict JSON of a monitor that is not running, under the configuration it ran with."""
+    if not path.exists():
+        raise StoreError(f"{path}: no such database")
+    store = Store(path)
+    try:
+        saved = store.mapping("meta").get("config")
+        config = Config.model_validate_json(saved) if saved else Config()
+        return to_json(verdict_of(Standing(config, store, b"unused"), now=now))
+    finally:
+        store.close()
 
 
 def _filled(

@@ -196,6 +196,10 @@ class Store:
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: {_first_line(error)}") from error
 
+    def remember(self, key: str, value: str) -> None:
+        """Keep one line in `meta` (the configuration in force, the last export)."""
+        self.write("INSERT OR REPLACE INTO meta VALUES ($key, $value)", {"key": key, "value": value})
+
     def snapshot(self) -> Snapshot | None:
         """The last snapshot of the evidence, if there is one."""
         rows = self.query(

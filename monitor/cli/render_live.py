@@ -11,6 +11,7 @@ from rich.table import Table
 
 Json = Mapping[str, Any]
 STYLE = {"diverged": "bold red", "ok": "green", "inconclusive": "yellow"}
+SHORT = {"diverged": "diverged", "ok": "ok", "inconclusive": "not yet"}
 # What a reason means and what to do about it; anything else speaks for itself.
 HINTS = {
     "not_sampled": "sampling.fraction decides",
@@ -32,7 +33,7 @@ def _clean(text: object) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f} %"
+    return "" if value is None else f"{100 * value:.0f} %"
 
 
 def _effect(row: Json) -> str:
@@ -40,7 +41,7 @@ def _effect(row: Json) -> str:
         return ""
     if row["lower"] is None or row["upper"] is None:
         return f"{100 * row['effect']:+.0f}"
-    return f"{100 * row['effect']:+.0f} [{100 * row['lower']:.0f}, {100 * row['upper']:.0f}]"
+    return f"{100 * row['effect']:+.0f} [{100 * row['lower']:.0f},{100 * row['upper']:.0f}]"
 
 
 def _pairs(row: Json) -> str:
@@ -69,25 +70,41 @@ def rows_table(verdict: Json, *, everything: bool = False, only_diverged: bool =
         title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", show_edge=False
     )
     for name in ("segment", "signal", "verdict"):
-        table.add_column(name, overflow="fold")
-    for name in ("pairs", "candidate", "floor", "excess [95 %]", "evidence"):
+        table.add_column(name, no_wrap=True)
+    for name in ("pairs", "rate", "floor", "excess", "evidence"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in chosen_rows(verdict, everything=everything, only_diverged=only_diverged):
-        explained = row["explained_by"]
-        state = f"explained by {_clean(explained)}" if explained else row["verdict"]
-        style = "dim" if explained else STYLE[row["verdict"]]
-        evidence = "" if row["evidence"] is None else f"{row['evidence']:.2g}"
-        table.add_row(
-            _clean(row["segment"]),
-            row["signal"],
-            f"[{style}]{state}[/]",
-            _pairs(row),
-            _percent(row["candidate"]),
-            _percent(row["noise_floor"]),
-            _effect(row),
-            evidence,
-        )
+        table.add_row(*_cells(row))
     return table
+
+
+def _cells(row: Json) -> tuple[str, ...]:
+    explained = row["explained_by"] is not None
+    word = "explained" if explained else SHORT[row["verdict"]]
+    style = "dim" if explained else STYLE[row["verdict"]]
+    return (
+        _clean(row["segment"]),
+        row["signal"],
+        f"[{style}]{word}[/]",
+        _pairs(row),
+        _percent(row["candidate"]),
+        _percent(row["noise_floor"]),
+        _effect(row),
+        ""
+        if row["evidence"] is None
+        else f"{row['evidence']:.0e}"
+        if row["evidence"] < 0.1
+        else f"{row['evidence']:.1f}",
+    )
+
+
+def explanations(verdict: Json) -> list[str]:
+    """`explained by X: a, b, c`, one line per culprit."""
+    found: dict[str, dict[str, None]] = {}
+    for row in verdict["segments"]:
+        if row["explained_by"] is not None:
+            found.setdefault(row["explained_by"], {})[row["segment"]] = None
+    return [f"explained by {culprit}: {', '.join(rows)}" for culprit, rows in found.items()]
 
 
 def print_rows(
@@ -95,6 +112,8 @@ def print_rows(
 ) -> None:
     """The table of rows."""
     console.print(rows_table(verdict, everything=everything, only_diverged=only_diverged))
+    for line in explanations(verdict):
+        console.print(_clean(line), style="dim", highlight=False)
 
 
 def print_warnings(console: Console, verdict: Json) -> None:

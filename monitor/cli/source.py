@@ -37,7 +37,8 @@ def get(url: str, path: str, **query: object) -> Any:
         response = httpx.get(f"{url.rstrip('/')}{path}", params=parameters, timeout=10, trust_env=False)
         body = response.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Unreachable(f"{url}: {error or type(error).__name__}; is the monitor running?") from error
+        what = str(error) or type(error).__name__
+        raise Unreachable(f"{url}: {what}; is the monitor running?") from error
     except json.JSONDecodeError as error:
         raise Unreachable(f"{url}: does not answer like a Tailgate monitor") from error
     if response.status_code >= 400:
@@ -50,9 +51,9 @@ def verdicts(urls: Sequence[str], db: Path | None) -> list[dict[str, Any]]:
     if db is not None:
         if urls:
             raise UsageError("give --url or --db, not both")
-        from monitor.standing import verdict_of_database
+        from monitor.outlook import verdict_of_database
 
-        return [verdict_of_database(db)]
+        return [verdict_of_database(db, time.time())]
     return [get(url, "/api/v1/verdict") for url in urls or (DEFAULT_URL,)]
 
 
