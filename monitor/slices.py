@@ -94,18 +94,31 @@ def _load(connection: duckdb.DuckDBPyConnection, paths: list[str], reader: str) 
         text = f"SELECT signal, id AS key, {value} AS x, NULL::DOUBLE AS x0, segments FROM ({scored})"
         _load_maps(connection, text, [paths])
         return
-    score = next((c for c in ("x", "excess") if c in columns), None)
-    if score is None or not {"id", "key"} & columns:
-        raise UsageError(f"columns id and x (or excess) are needed; found: {', '.join(sorted(columns))}")
-    key = "key" if "key" in columns else "id"
+    x, x0 = _scores(columns)
+    key = next((f"{c}::VARCHAR" for c in ("key", "id") if c in columns), "row_number() OVER ()::VARCHAR")
     signal = "signal::VARCHAR" if "signal" in columns else "'score'"
-    reference = "TRY_CAST(x0 AS DOUBLE)" if "x0" in columns else "NULL::DOUBLE"
+    text = f"SELECT {signal} AS signal, {key} AS key, {x} AS x, {x0} AS x0"
+    if "segments" in columns:
+        maps = "json_transform(to_json(segments), '\"MAP(VARCHAR, VARCHAR)\"')"
+        _load_maps(connection, f"{text}, {maps} AS segments FROM {reader}", [paths])
+        return
     dimensions = "".join(f", {_name(c)}::VARCHAR AS {_name(c)}" for c in sorted(columns - _NOT_DIMENSIONS))
-    connection.execute(
-        f"""CREATE TEMP TABLE slice_rows AS SELECT {signal} AS signal, {_name(key)}::VARCHAR AS key,
-            TRY_CAST({_name(score)} AS DOUBLE) AS x, {reference} AS x0{dimensions} FROM {reader}""",
-        [paths],
-    )
+    connection.execute(f"CREATE TEMP TABLE slice_rows AS {text}{dimensions} FROM {reader}", [paths])
+
+
+def _scores(columns: set[str]) -> tuple[str, str]:
+    """Expressions for x and x0. An `excess` of -1 to 1 is a candidate's score less its replay's."""
+    if "x" in columns:
+        return _number("x"), _number("x0") if "x0" in columns else "NULL::DOUBLE"
+    if "excess" not in columns:
+        raise UsageError(f"a column x or excess is needed; found: {', '.join(sorted(columns))}")
+    excess = _number("excess")
+    return f"(abs({excess}) + {excess}) / 2", f"(abs({excess}) - {excess}) / 2"
+
+
+def _number(column: str) -> str:
+    """A number or a truth value as a number; NULL where it is neither."""
+    return f"coalesce(TRY_CAST({column} AS DOUBLE), TRY_CAST({column}::VARCHAR AS BOOLEAN)::INT)"
 
 
 def _load_maps(connection: duckdb.DuckDBPyConnection, text: str, bound: Sequence[Any] = ()) -> None:

@@ -220,3 +220,25 @@ def test_the_store_is_read_with_prompts_kept_together_and_repeats_left_out(tmp_p
     body = json.loads(invoke("--db", str(path), "--format", "json").stdout)
     assert (body["rows"], body["dimensions"]) == (3_600, ["task"])
     assert [s["segment"] for s in body["slices"] if s["confirmed"]] == ["task=math"]
+
+
+def test_rows_without_ids_truth_values_and_nested_segments_are_read(tmp_path: Path) -> None:
+    flat, nested = tmp_path / "a.csv", tmp_path / "b.jsonl"
+    flat.write_text("x,task\ntrue,m\nFalse,c\n0.25,m\n")
+    nested.write_text(
+        '{"id": "a", "x": true, "segments": {"task": "m"}}\n{"id": "b", "x": 0, "segments": {"turn": "1"}}\n'
+    )
+    assert from_files([flat]).rows == 3
+    slices = from_files([nested])
+    assert slices.query("SELECT key, x, task, turn FROM slice_rows ORDER BY key", ()) == [
+        ("a", 1.0, "m", None),
+        ("b", 0.0, None, "1"),
+    ]
+
+
+def test_an_excess_may_be_negative_and_missing_ones_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,excess,task\na,-1,m\nb,0.5,c\nc,,c\nd,2,c\n")
+    slices = from_files([path])
+    assert slices.query("SELECT x, x0 FROM slice_rows ORDER BY key", ()) == [(0.0, 1.0), (0.5, 0.0)]
+    assert slices.skipped == {"no_score": 1, "out_of_range": 1}
