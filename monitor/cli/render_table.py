@@ -11,6 +11,14 @@ from monitor.records import SegmentVerdict, Verdict
 
 _STYLE = {"diverged": "bold red", "ok": "green", "inconclusive": "yellow"}
 _RIGHT = {"pairs", "baseline", "candidate", "floor", "p"}
+_WIDE = 120
+_SPARED = {"baseline", "candidate", "p", "McNemar"}  # first to go on a narrow terminal
+
+
+def wide_console() -> Console:
+    """Standard output; a log or a file has no width, so rows are not folded there."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE + 40)
 
 
 def print_verdict(console: Console, verdict: Verdict, tests: Tests, *, everything: bool = False) -> None:
@@ -18,14 +26,15 @@ def print_verdict(console: Console, verdict: Verdict, tests: Tests, *, everythin
     console.print(f"[{_STYLE[verdict.verdict]}]{escape(headline(verdict))}[/]", highlight=False)
     rows = shown(verdict, everything=everything)
     if rows:
-        console.print(_table(rows, tests))
+        console.print(_table(rows, tests, narrow=console.width < _WIDE))
     console.print(escape(summary(verdict)), style="dim", highlight=False)
 
 
-def _table(rows: list[SegmentVerdict], tests: Tests) -> Table:
+def _table(rows: list[SegmentVerdict], tests: Tests, *, narrow: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     texts = [cells(row, tests) for row in rows]
-    used = [i for i in range(len(HEAD)) if any(text[i] for text in texts)]
+    hidden = _SPARED if narrow else set()
+    used = [i for i in range(len(HEAD)) if HEAD[i] not in hidden and any(text[i] for text in texts)]
     for i in used:
         table.add_column(HEAD[i], justify="right" if HEAD[i] in _RIGHT else "left", overflow="fold")
     for row, text in zip(rows, texts, strict=True):

@@ -20,7 +20,7 @@ from monitor.cli.files import opened
 from monitor.cli.options import config_from, config_options, format_option
 from monitor.cli.render_junit import junit
 from monitor.cli.render_markdown import markdown
-from monitor.cli.render_table import print_verdict
+from monitor.cli.render_table import print_verdict, wide_console
 from monitor.config import Config
 from monitor.pair_lines import pair_line
 from monitor.recorded import Entry, Result, Source, entry, verdict_of
@@ -116,6 +116,6 @@ def show(result: Result, format_: str, *, everything: bool = False) -> None:
     elif format_ == "markdown":
         click.echo(markdown(verdict, tests), nl=False)
     else:
-        print_verdict(Console(), verdict, tests, everything=everything)
+        print_verdict(wide_console(), verdict, tests, everything=everything)
     for warning in verdict.warnings:
         click.echo(f"warning: {warning}", err=True)

@@ -30,7 +30,7 @@ def cosines(texts: list[list[str]]) -> list[float]:
 
 def drifted(columns: dict[str, list[list[float]]]) -> dict[str, Any]:
     """What Evidently's preset says with its defaults: drifted columns and their share."""
-    import pandas  # type: ignore[import-untyped]  only in the rivals' interpreter
+    import pandas  # type: ignore[import-untyped]
     from evidently import Report
     from evidently.presets import DataDriftPreset
 
@@ -38,13 +38,21 @@ def drifted(columns: dict[str, list[list[float]]]) -> dict[str, Any]:
     current = pandas.DataFrame({name: values[1] for name, values in columns.items()})
     found = Report([DataDriftPreset()]).run(current, reference).dict()["metrics"]
     scores = {m["config"]["column"]: float(m["value"]) for m in found if "column" in m["config"]}
+    names = [m["config"]["column"] for m in found if "column" in m["config"] and _drifts(m)]
     count = next(m["value"] for m in found if "column" not in m["config"])
     return {
         "columns": len(columns),
         "drifted": int(count["count"]),
         "share": float(count["share"]),
         "scores": scores,
+        "names": names,
     }
+
+
+def _drifts(metric: dict[str, Any]) -> bool:
+    """Small samples get a test (p-value below), large ones a distance (value above)."""
+    threshold, value = float(metric["config"]["threshold"]), float(metric["value"])
+    return value < threshold if metric["config"]["method"].endswith("p_value") else value >= threshold
 
 
 def main() -> None:

@@ -67,11 +67,14 @@ def listed() -> list[Listed]:
 
 
 def find(set_: str, baseline: str, candidate: str) -> Listed:
-    """The listed pair whose model names contain these words; ValueError unless exactly one does."""
+    """The listed pair of a baseline that contains and a candidate that ends in these words.
+
+    ValueError unless exactly one does.
+    """
     (found,) = (
         pair
         for pair in listed()
-        if pair.set == set_ and baseline in pair.baseline and candidate in pair.candidate
+        if pair.set == set_ and baseline in pair.baseline and pair.candidate.endswith(candidate)
     )
     return found
 

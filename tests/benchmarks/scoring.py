@@ -1,0 +1,124 @@
+"""Does scoring tell real regressions from harmless changes? Every listed pair of published outputs.
+
+    make bench-scoring      [RIVALS_PYTHON=an interpreter with wordllama and evidently==0.7.23]
+
+Each pair goes through the code path of `tailgate score`, without a control arm unless said; truth
+comes from the sets' own labels. Writes `results/scoring.json` and `results/scoring.md`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tests.benchmarks.results import write_result
+from tests.benchmarks.runs import MISSING, RUNS, find, listed
+from tests.benchmarks.scored_runs import Run, Slice, run, slices
+from tests.benchmarks.scoring_costs import costs
+from tests.benchmarks.scoring_expectations import Check, checks
+from tests.benchmarks.scoring_figures import (
+    big_losses,
+    confusion,
+    control_alarms,
+    correlation,
+    small_losses,
+)
+from tests.benchmarks.text_rivals import ABSENT, cosine, evidently, exact, f1, threshold_rule
+
+Json = dict[str, Any]
+
+
+def measure() -> Json:
+    """Everything, as the JSON result."""
+    runs = {pair: run(pair) for pair in listed()}
+    parts = [part for scored in runs.values() for part in slices(scored)]
+    controls = [scored for pair, scored in runs.items() if pair.is_control]
+    found = checks(lambda *names: runs[find(*names)])
+    return {
+        "pairs_listed": len(runs),
+        "pairs_scored": sum(len(scored.rows) for scored in runs.values()),
+        "scorer_failures": sum(sum(scored.result.failures.values()) for scored in runs.values()),
+        "segments_with_truth": sum(part.truth is not None for part in parts),
+        "confusion": confusion(parts),
+        "loss_20_points": big_losses(parts),
+        "loss_10_to_20_points": small_losses(parts),
+        "controls": control_alarms(controls),
+        "controls_with_noise_floor": with_floor(),
+        "correlation": correlation(parts),
+        "checks": [check._asdict() for check in found],
+        "rivals": rivals(list(runs.values()), parts),
+        "cost": costs(),
+    }
+
+
+def with_floor() -> list[Json]:
+    """Pairs whose plain `answer` alarm is the baseline's own noise: the same with a control arm."""
+    found = []
+    for set_ in ("zeroeval_crux", "zeroeval_gsm"):
+        control = next(p for p in listed() if p.set == set_ and p.is_control)
+        for pair in listed():
+            if pair.set == set_ and pair.baseline == control.baseline and pair != control:
+                scored = run(pair, control)
+                row = scored.row("all", "answer")
+                found.append(
+                    {
+                        "pair": pair.name,
+                        "floor": row.noise_floor if row else None,
+                        "excess": row.effect if row else None,
+                        "answer_alarms": [r.segment for r in scored.unexplained() if r.signal == "answer"],
+                    }
+                )
+    return found
+
+
+def rivals(runs: Sequence[Run], parts: Sequence[Slice]) -> Json:
+    """Similarity rules with a threshold that no control segment crosses, and Evidently's preset."""
+    found: Json = {}
+    rules: Mapping[str, Callable[[Run], Sequence[float] | None]] = {
+        "exact match": exact,
+        "token-F1": f1,
+        "cosine": cosine,
+    }
+    for name, rule in rules.items():
+        values = {r.pair.name: v for r in runs if (v := rule(r)) is not None}
+        found[name] = threshold_rule(values, parts) if values else {"skipped": ABSENT}
+    found["ours"] = _ours(parts)
+    names = (
+        ("shaberi_quant_ja", "shisa-v2-llama3.1-405b", "405b-W4A16-gs128"),
+        ("shaberi_quant_ja", "cyberagent", "2408-FP8"),
+    )
+    pairs = [find(*words) for words in names]
+    found["evidently"] = {r.pair.name: evidently(r) or {"skipped": ABSENT} for r in runs if r.pair in pairs}
+    return found
+
+
+def _ours(parts: Sequence[Slice]) -> Json:
+    """The same segments as the rivals' rules, untuned."""
+    large = [p for p in parts if p.truth and p.pairs >= 20]
+    bad = [p for p in large if p.truth and p.truth.is_regression]
+    good = [p for p in large if p.truth and not p.truth.is_regression]
+    return {
+        "regressions": len(bad),
+        "found": sum(p.verdict == "diverged" for p in bad),
+        "healthy": len(good),
+        "false_alarms": sum(p.verdict == "diverged" for p in good),
+    }
+
+
+def main() -> int:
+    """Exit code 1 where a check of the acceptance list does not hold."""
+    if not RUNS.is_dir():
+        print(MISSING)
+        return 0
+    from tests.benchmarks.scoring_report import report
+
+    measured = measure()
+    text = report(measured)
+    write_result("scoring", measured, markdown=text)
+    print(text)
+    return int(not all(Check(**check).holds for check in measured["checks"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

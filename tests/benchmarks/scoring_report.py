@@ -1,0 +1,133 @@
+"""The scoring benchmark's result as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+def report(found: Json) -> str:
+    """One page: acceptance list, confusion, losses, correlation, rivals, cost."""
+    parts = [
+        _head(found),
+        _checks(found),
+        _truth(found),
+        _controls(found),
+        _rivals(found["rivals"]),
+        _cost(found["cost"]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [_row(head), _row(["---"] * len(head)), *(_row([_cell(c) for c in row]) for row in rows)]
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return str(value).replace("|", "\\|")
+
+
+def _head(found: Json) -> str:
+    return (
+        f"# Scoring on published outputs\n\n{found['pairs_listed']} pairs of models, {found['pairs_scored']} pairs of "
+        f"answers, {found['segments_with_truth']} segments with a known outcome, {found['scorer_failures']} scorer failures."
+    )
+
+
+def _checks(found: Json) -> str:
+    rows = [("yes" if c["holds"] else "**no**", c["what"], c["detail"]) for c in found["checks"]]
+    return "## Acceptance list\n\n" + _table(("holds", "what", "measured"), rows)
+
+
+def _truth(found: Json) -> str:
+    confusion = found["confusion"]
+    states = ("diverged", "inconclusive", "ok")
+    table = _table(
+        ("truth", *states), ((name, *(row.get(s, 0) for s in states)) for name, row in confusion.items())
+    )
+    return "\n\n".join(
+        (
+            "## Verdicts against truth\n\nA regression is a segment that lost at least 10 points, p < 0.05 (McNemar).",
+            table,
+            "\n".join(f"- {line}" for line in _losses(found)),
+        )
+    )
+
+
+def _losses(found: Json) -> Iterator[str]:
+    yield f"lost ≥ 20 points on ≥ 40 pairs: {_share(found['loss_20_points'])}"
+    small = found["loss_10_to_20_points"]
+    yield f"lost 10–20 points: ours {_share(small['ours'])}, true labels {_share(small['oracle'])}, said ok {len(small['said_ok'])}"
+    ranks = found["correlation"]
+    for name, words in (
+        ("excess", "excess of answer, constraint and format"),
+        ("token_f1", "1 − median token-F1"),
+    ):
+        value = ranks[name]
+        yield f"Spearman of loss with {words}: {value['rho']:.2f} [{value['low']:.2f}, {value['high']:.2f}], {ranks['segments']} segments"
+
+
+def _share(value: Json) -> str:
+    share = "" if value["share"] is None else f" ({100 * value['share']:.0f} %)"
+    return f"{value['found']} of {value['of']}{share}"
+
+
+def _controls(found: Json) -> str:
+    control = found["controls"]
+    lines = [
+        (
+            f"## Same model on both sides\n\nWithout a control arm: {control['alarms']} of {control['rows']} page rows diverge unexplained "
+            f"({100 * control['share']:.2f} %)."
+        )
+    ]
+    lines += [f"- {which}" for which in control["which"]]
+    rows = [
+        (f["pair"], f["floor"], f["excess"], ", ".join(f["answer_alarms"]) or "none")
+        for f in found["controls_with_noise_floor"]
+    ]
+    table = _table(("with the same-weights run as control arm", "floor", "excess", "`answer` alarms"), rows)
+    return "\n".join(lines) + "\n\n" + table
+
+
+def _rivals(found: Json) -> str:
+    rows = [
+        (
+            name,
+            rule.get("skipped") or f"{rule['found']} of {rule['regressions']}",
+            "" if "skipped" in rule else f"{rule['false_alarms']} of {rule['healthy']}",
+        )
+        for name, rule in found.items()
+        if name != "evidently"
+    ]
+    table = _table(("rule", "regressions found", "alarms without a regression"), rows)
+    preset = _table(
+        ("Evidently DataDriftPreset", "drifted columns", "columns"),
+        (
+            (pair, ", ".join(_drifted(answer)) or answer.get("skipped", "none"), answer.get("columns", ""))
+            for pair, answer in found["evidently"].items()
+        ),
+    )
+    note = "Thresholds of the similarity rules are tuned so that no same-model segment alarms; segments of ≥ 20 pairs. Evidently names no segment."
+    return f"## Rivals\n\n{note}\n\n{table}\n\n{preset}"
+
+
+def _drifted(answer: Json) -> list[str]:
+    return list(answer.get("names", []))
+
+
+def _cost(found: Json) -> str:
+    head = (
+        f"## Cost\n\n{found['median_us']:.0f} µs median, {found['p99_us']:.0f} µs p99 per pair ({found['pairs']} pairs, answers of "
+        f"{found['mean_characters']:.0f} characters); {found['ratio_to_lcs']:.1f} times one LCS pass over the words ({found['lcs_median_us']:.0f} µs)."
+    )
+    rows = [(name, cost["median_us"], cost["p99_us"]) for name, cost in found["signals"].items()]
+    return head + "\n\n" + _table(("signal alone", "median µs", "p99 µs"), rows)
