@@ -1,7 +1,7 @@
 """`answer`: does the candidate give the same checkable answer?
 
-Compared are tool calls, JSON leaves and final keys (number, choice, yes/no, label, short fact).
-Open text has no checkable answer and gives None: a harmless int8 copy rewrites 44 % of greedy
+Compared are tool calls, JSON leaves, final keys (number, choice, yes/no, label, short fact) and the
+definitions that a programming task names. Open text, and the body of a program, has no checkable answer: a harmless int8 copy rewrites 44 % of greedy
 answers, so difference there says nothing. A lost envelope is `format`, not `answer`.
 """
 
@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from monitor.records import Completion, Pair, Score, ToolCall
+from monitor.scorers.code import definitions
 from monitor.scorers.jsontext import find_json, leaves
 from monitor.scorers.keys import (
     Key,
@@ -19,7 +20,6 @@ from monitor.scorers.keys import (
     is_prose,
     key_of,
     literal,
-    marked,
     normalised,
     same_key,
 )
@@ -41,28 +41,16 @@ def answer(pair: Pair) -> Score | None:
         by_leaf = _json(baseline.text, candidate.text)
         if by_leaf is not None:
             return by_leaf
+    if question.code:
+        return _code(pair.request.prompt, baseline.text, candidate.text)
     return _keys(question, baseline.text, candidate.text)
 
 
 def keys_of_pair(pair: Pair) -> tuple[Key, Key | None] | None:
     """(baseline's key, candidate's key) of a text answer; None where the baseline gives none."""
     question = question_of(pair.request)
-    first = answer_key(question, pair.baseline.text)
-    return (first, answer_key(question, pair.candidate.text)) if first else None
-
-
-def answer_key(question: Question, text: str) -> Key | None:
-    """The key under the question; for open questions only an explicit marker makes one.
-
-    Code that returns a number is not a number: `code` and `format` judge it.
-    """
-    if question.code and question.kind in {"number", "short"}:
-        return None
-    key = key_of(question, text)
-    if key is None and question.kind == "open" and not question.json:
-        found = marked(text) if ("####" in text or "\\boxed" in text) else None
-        key = literal(found) if found else None
-    return key
+    first = key_of(question, pair.baseline.text)
+    return (first, key_of(question, pair.candidate.text)) if first else None
 
 
 def _answered(completion: Completion) -> bool:
@@ -70,12 +58,12 @@ def _answered(completion: Completion) -> bool:
 
 
 def _keys(question: Question, baseline: str, candidate: str) -> Score | None:
-    first = answer_key(question, baseline)
+    first = key_of(question, baseline)
     if first is None:
         return None
     if baseline == candidate:
         return Score(SIGNAL, 0.0)
-    second = answer_key(question, candidate)
+    second = key_of(question, candidate)
     if second is None:
         said = first.kind in {"text", "literal"} and _said(first, candidate)
         return (
@@ -86,6 +74,22 @@ def _keys(question: Question, baseline: str, candidate: str) -> Score | None:
     if same_key(first, second):
         return Score(SIGNAL, 0.0)
     return Score(SIGNAL, 1.0, first.kind, f"{_short(first.raw)} → {_short(second.raw)}")
+
+
+def _code(prompt: str, baseline: str, candidate: str) -> Score | None:
+    """Two programs agree when their trees do; else only the definitions that the request names are checkable."""
+    first, second = definitions(baseline), definitions(candidate)
+    wanted = {name: signature for name, signature in first.items() if name.rpartition(".")[2] in prompt}
+    if not wanted or not second:
+        return None
+    wrong = [name for name, signature in wanted.items() if second.get(name) != signature]
+    if not wrong:
+        return Score(SIGNAL, 0.0)
+    name = wrong[0]
+    new = f"{name}({second[name]})" if name in second else "absent"
+    return Score(
+        SIGNAL, len(wrong) / len(wanted), "code", f"{_short(f'{name}({wanted[name]})')} → {_short(new)}"
+    )
 
 
 def _said(key: Key, text: str) -> bool:

@@ -6,12 +6,14 @@ from the request and the code itself; what no grammar knows is left out.
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from monitor.records import Pair, Score
 from monitor.scorers.fences import blocks
-from monitor.scorers.languages import canonical, parses
+from monitor.scorers.languages import canonical, parses, python_tree
 from monitor.scorers.questions import edges
 
 _BARE_PYTHON = re.compile(
@@ -85,3 +87,23 @@ def _guess(body: str, language: str) -> str:
     if _BARE_PYTHON.match(body[:200]) and language in {"", "python"}:
         return "python"
     return language if is_bare_code(body) else ""
+
+
+@lru_cache(maxsize=512)
+def definitions(text: str) -> Mapping[str, str]:
+    """`Class.function` → parameter names of the Python code in an answer; empty where none parses."""
+    found: dict[str, str] = {}
+    for label, body in code_blocks(text, "python"):
+        tree = python_tree(body) if canonical(label) == "python" else None
+        found.update(_defined(tree.body) if tree else ())
+    return found
+
+
+def _defined(statements: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for node in statements:
+        if isinstance(node, ast.ClassDef) and not prefix:
+            yield from _defined(node.body, f"{node.name}.")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            arguments = node.args
+            names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+            yield f"{prefix}{node.name}", ", ".join(names)

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitor.records import Completion, Pair, Score
-from monitor.scorers.answer import answer, answer_key
-from monitor.scorers.keys import same_key
+from monitor.scorers.answer import answer
+from monitor.scorers.keys import key_of, same_key
 from monitor.scorers.ood import OodIndex
 from monitor.scorers.questions import question_of
 
@@ -27,6 +27,11 @@ _STATED = re.compile(
     r"|\b(?P<sure>\d{1,3})\s?% (?:confident|sure|certain)\b",
     re.IGNORECASE,
 )
+
+_CUES = (
+    "confiden", "certain", " sure", "confian", "certitude", "konfidenz", "sicherheit", "fiducia", "уверенност",
+    "確信度", "自信度", "信頼度", "置信度", "信心",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,9 @@ def key_confidence(completion: Completion, key: str) -> float | None:
 
 def stated_confidence(text: str) -> float | None:
     """The last stated confidence as a probability: `Confidence: 85%`, `0.85`, `85% sure`, 確信度：85%."""
-    found = list(_STATED.finditer(text[-1500:]))
+    tail = text[-1500:]
+    small = tail.casefold()
+    found = list(_STATED.finditer(tail)) if any(cue in small for cue in _CUES) else []
     if not found:
         return None
     last = found[-1]
@@ -85,7 +92,9 @@ def stated_confidence(text: str) -> float | None:
 
 def candidate_confidence(pair: Pair) -> float | None:
     """The candidate's confidence in its own final answer."""
-    key = answer_key(question_of(pair.request), pair.candidate.text) if pair.candidate.text else None
+    if not pair.candidate.logprobs:
+        return stated_confidence(pair.candidate.text)
+    key = key_of(question_of(pair.request), pair.candidate.text) if pair.candidate.text else None
     return confidence(pair.candidate, key.raw if key else "").best
 
 
@@ -138,7 +147,7 @@ def residue_of(pair: Pair, base: Completion) -> bool | None:
     `base` is a third arm, the model before fine-tuning; None where one of the three has no key.
     """
     question = question_of(pair.request)
-    first, second, third = (answer_key(question, c.text) for c in (pair.baseline, pair.candidate, base))
+    first, second, third = (key_of(question, c.text) for c in (pair.baseline, pair.candidate, base))
     if first is None or second is None or third is None:
         return None
     return same_key(second, third) and not same_key(first, second)

@@ -42,7 +42,10 @@ PROSE_FIELDS = frozenset(
      "justification", "confidence", "summary", "description", "notes", "thinking", "chain_of_thought", "solution_steps"}
 )  # fmt: skip
 
-_HASHES = re.compile(r"####\s*([^\n]{1,120})")
+# GSM8K's mark; a Markdown heading of level four is neither a bare number nor the last line
+_HASHES = re.compile(
+    r"####[ \t]*(\W{0,4}\d[\d.,٫٬ \u00a0/]*\W{0,4})$|####[ \t]*([^\n]{1,60})\Z", re.MULTILINE
+)
 _ANSWER_IS = re.compile(
     r"(?:\b(?:final|correct|right|best)?\s?(?:answer|option|choice|result)\b\s*(?:is|are|:|would be|should be|=)|^A:|\banswer\*\*:?"
     r"|\brespuesta(?: final| correcta)?\s*(?:es|:)|\bréponse(?: finale| correcte)?\s*(?:est|:)|\bAntwort\s*(?:ist|lautet|:)"
@@ -97,9 +100,9 @@ def _untexed(text: str) -> str:
 
 def marked(text: str) -> str | None:
     """The text after the last explicit marker of a final answer, or None."""
-    hashes = _HASHES.findall(text[-4000:])
+    hashes = _HASHES.findall(text[-4000:].rstrip()) if "####" in text else []
     if hashes:
-        return str(hashes[-1])
+        return hashes[-1][0] or hashes[-1][1]
     box = boxed(text)
     if box is not None:
         return box
@@ -169,10 +172,12 @@ def final_key(question: Question, text: str, *, whole: bool = False) -> Key | No
 
 
 def _marked_key(question: Question, text: str) -> Key | None:
-    found = marked(text)
-    if found:
-        return literal(found)
-    return _emphasised(text) if question.json else None
+    """An open question has a key only by a mark that nothing else uses; prose says "the best option is" a lot."""
+    if question.json:
+        found = marked(text)
+        return literal(found) if found else _emphasised(text)
+    explicit = marked(text) if "####" in text or _BOXED in text else None
+    return literal(explicit) if explicit else None
 
 
 def _number_key(text: str) -> Key | None:
@@ -233,7 +238,7 @@ def _short(text: str) -> Key | None:
 
 _LETTER_START = re.compile(r"^\W{0,4}([A-J1-9])(?:[)\].:]|\*\*|\s*$|\s+[-–—]\s)")
 _LETTER_ALONE = re.compile(r"^\W*(?:option|choice|answer)?\W*([A-Ja-j1-9])\W*$", re.IGNORECASE)
-_LETTER_MARKED = re.compile(r"(?:\(|\*\*|\[)\s?([A-J1-9])\s?(?:\)|\.|\*\*|\]|:)")
+_LETTER_MARKED = re.compile(r"(?:\(|\*\*|\[|「|『|\"|“)\s?([A-J1-9])\s?(?:\)|\.|\*\*|\]|:)")
 _LETTER_REST = re.compile(r"^\W{0,6}(?:option\s|choice\s)?\W{0,3}([A-J1-9])(?![\w'])", re.IGNORECASE)
 
 

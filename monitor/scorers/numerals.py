@@ -23,7 +23,7 @@ _SCALES = {
 _WORD_SCALES = "|".join(sorted((w for w in _SCALES if w.isascii() and w != "k"), key=len, reverse=True))
 _NUMBER = re.compile(
     r"(?P<frac>\\d?frac\s?\{\s?(?P<num>\d{1,12})\s?\}\s?\{\s?(?P<den>\d{1,12})\s?\})"
-    r"|(?<![\w.])(?P<sign>[-−+]\s?)?[$€£¥₹]?\s?"
+    r"|(?<![A-Za-z\u00c0-\u024f\d_.])(?P<sign>[-−+]\s?)?[$€£¥₹]?\s?"
     r"(?P<body>\d{1,3}(?:[\u0020\u00a0\u202f]\d{3})+(?!\d)|\d[\d.,٬٫'’]{0,60})"
     r"(?:\s?/\s?(?P<over>\d{1,12})(?![\d/]))?"
     r"(?:\s?(?:\\times|×|x|\*)\s?10\s?\^?\{?(?P<power>[-−]?\d{1,2})\}?|[eE](?P<exp>[-+]?\d{1,3})(?!\w))?"
@@ -145,8 +145,13 @@ def whole_number(text: str) -> Number | None:
     if len(matches) != 1:
         return None
     before, after = text[: matches[0].start()], text[matches[0].end() :]
-    glued = before[-1:].isalnum() or after[:1].isalnum()
+    glued = _letter(before[-1:]) or _letter(after[:1])
     return None if glued or len(before.split()) + len(after.split()) > 4 else _safe(matches[0])
+
+
+def _letter(character: str) -> bool:
+    """A letter or digit that makes `0aab` a word; counters (15個) and units of East Asia do not."""
+    return character.isalnum() and character < "\u2e80"
 
 
 def same_number(a: Number, b: Number) -> bool:

@@ -83,7 +83,7 @@ _QUANTITY = re.compile(
 _SHORT = re.compile(
     r"\b(?:answer|reply|respond|response|give|write|return|output)\b[^.\n]{0,30}?\b(?:only|just)(?: with)? (?:the|a|an|one|your)\b"
     r"|\bshort (?:fact|answer|phrase)\b|\bone[- ]word (?:answer|response)\b|\bin (?:one|a single|two|three) words?\b"
-    r"|\b(?:date|name|number|letter|word|value|phrase|city|year|answer|title) only\b",
+    r"|\b(?:date|name|number|letter|word|value|phrase|city|year|title) only\b",
     re.IGNORECASE,
 )
 _CODE = re.compile(

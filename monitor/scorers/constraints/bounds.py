@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from monitor.scorers.constraints.model import Bound, Constraint, Tongue, Value, constraint
+from monitor.scorers.constraints.model import Bound, Constraint, Tongue, Value, constraint, rx
 
 _MAX_COUNT = 100_000
 
@@ -29,9 +29,18 @@ def _pattern(tongue: Tongue, unit: str) -> re.Pattern[str]:
 
 
 def bounds(tongue: Tongue, unit: str, text: str) -> Iterator[Bound]:
-    """Stated counts of `unit` (a regular expression) in a text, in order."""
-    for match in _pattern(tongue, unit).finditer(text):
-        yield _bound(tongue, match)
+    """Stated counts of `unit` (a regular expression) in a text, in order.
+
+    Only the 90 characters before a unit are read: the relation stands there.
+    """
+    pattern, done = _pattern(tongue, unit), 0
+    for found in rx(unit).finditer(text):
+        if found.end() <= done:
+            continue
+        window_end = min(len(text), found.end() + 24)
+        for match in pattern.finditer(text, max(done, found.start() - 90), window_end):
+            yield _bound(tongue, match)
+            done = match.end()
 
 
 def _number(tongue: Tongue, word: str) -> int:

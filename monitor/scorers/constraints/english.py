@@ -15,6 +15,76 @@ NAMES = {
 ENGLISH = Tongue(
     code="en",
     gate=r"\b(?:the|your|with|write|answer|response|and|of|is|should|use|using|what|how|you|in|please|make|do)\b",
+    cues={
+        "words": ("word",),
+        "sentences": ("sentence",),
+        "paragraphs": (
+            "paragraph",
+            "***",
+            "asterisk",
+        ),
+        "bullets": ("bullet",),
+        "placeholders": (
+            "placeholder",
+            "place holder",
+        ),
+        "highlight": (
+            "highlight",
+            "itali",
+        ),
+        "sections": (
+            "label",
+            "mark",
+            "section",
+            "chapter",
+            "each",
+        ),
+        "title": (
+            "<<",
+            "angular",
+        ),
+        "case": (
+            "case",
+            "capital",
+            "caps",
+        ),
+        "comma": ("comma",),
+        "quotation": ("quot",),
+        "ending": (
+            "end ",
+            "ending",
+            "ends ",
+            "finish",
+            "conclu",
+            " close",
+        ),
+        "starting": (
+            "start",
+            "begin",
+        ),
+        "options": (
+            "one of",
+            "either of",
+            "from the following",
+            "from these",
+        ),
+        "one_word": ("word",),
+        "yes_no": ("yes",),
+        "repeat": ("repeat",),
+        "clause": (
+            "word",
+            "term",
+            "phrase",
+            "letter",
+            "hashtag",
+        ),
+        "postscript": (
+            "p.s",
+            "p. s",
+            "p.p.s",
+            "postscript",
+        ),
+    },
     numbers={word: number for number, word in enumerate(_SMALL.split())}
     | {"thirty": 30, "fifty": 50, "hundred": 100},
     ordinals={"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6},

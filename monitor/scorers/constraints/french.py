@@ -15,6 +15,91 @@ _NAMES = {
 FRENCH = Tongue(
     code="fr",
     gate=r"\b(?:votre|vous|réponse|texte|avec|les|dans|une|le|la|des|et|est|pour|quel\w*|répond\w*|écri\w+)\b",
+    cues={
+        "words": ("mot",),
+        "sentences": ("phrase",),
+        "paragraphs": (
+            "paragraphe",
+            "***",
+            "astérisque",
+        ),
+        "bullets": (
+            "puce",
+            "point",
+            "tiret",
+        ),
+        "placeholders": (
+            "réservé",
+            "placeholder",
+        ),
+        "highlight": (
+            "surbrillance",
+            "avant",
+            "évidence",
+            "ligne",
+            "lign",
+            "italique",
+        ),
+        "sections": (
+            "chaque",
+            "chacune",
+        ),
+        "title": (
+            "##",
+            "<<",
+            "dièse",
+            "chevron",
+        ),
+        "case": (
+            "majuscule",
+            "minuscule",
+            "capitale",
+        ),
+        "comma": ("virgule",),
+        "quotation": ("guillemets",),
+        "ending": (
+            "termin",
+            "conclu",
+            "fini",
+            "achev",
+            "clôtur",
+        ),
+        "starting": (
+            "commenc",
+            "débu",
+        ),
+        "options": (
+            "une des",
+            "parmi",
+            "une de ces",
+        ),
+        "one_word": ("mot",),
+        "yes_no": ("oui",),
+        "repeat": (
+            "répét",
+            "repren",
+            "reprodui",
+            "recopi",
+            "réécri",
+        ),
+        "clause": (
+            "mot",
+            "terme",
+            "lettre",
+            "caractère",
+            "graphème",
+            "accent",
+            "chiffre",
+            "expression",
+        ),
+        "postscript": (
+            "p.-s",
+            "p-s",
+            "p.p.s",
+            "post-scriptum",
+            "ps",
+        ),
+    },
     numbers={word: number for number, word in enumerate(_SMALL.split())}
     | {"une": 1, "trente": 30, "cent": 100},
     ordinals={

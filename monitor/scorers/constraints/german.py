@@ -13,6 +13,70 @@ _NAMES = {
 GERMAN = Tongue(
     code="de",
     gate=r"\b(?:die|der|das|deine?|und|mit|eine?|nicht|antwort\w*|schreib\w*|verwende\w*|erklär\w*)\b",
+    cues={
+        "words": (
+            "wort",
+            "wört",
+        ),
+        "sentences": (
+            "satz",
+            "sätze",
+        ),
+        "paragraphs": (
+            "absatz",
+            "absätze",
+            "***",
+        ),
+        "bullets": (
+            "punkt",
+            "strich",
+            "bullet",
+        ),
+        "placeholders": ("platzhalter",),
+        "highlight": (
+            "hervor",
+            "markier",
+            "kursiv",
+        ),
+        "sections": ("jede",),
+        "title": (
+            "<<",
+            "klammer",
+        ),
+        "case": ("buchstaben",),
+        "comma": ("komma",),
+        "quotation": ("anführung",),
+        "ending": (
+            "ende",
+            "schließ",
+            "abschl",
+        ),
+        "starting": (
+            "beginn",
+            "fang",
+            "start",
+        ),
+        "options": (
+            "folgenden",
+            "option",
+            "antworten",
+            "möglichkeit",
+        ),
+        "one_word": ("wort",),
+        "yes_no": ("ja",),
+        "repeat": ("wiederhol",),
+        "clause": (
+            "wort",
+            "wört",
+            "begriff",
+            "buchstabe",
+            "ausdr",
+        ),
+        "postscript": (
+            "p.s",
+            "ps",
+        ),
+    },
     numbers={word: number for number, word in enumerate(_SMALL.split())}
     | {"eine": 1, "einen": 1, "dreißig": 30, "hundert": 100},
     ordinals={

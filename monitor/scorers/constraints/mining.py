@@ -12,7 +12,7 @@ from monitor.scorers.constraints.english import ENGLISH
 from monitor.scorers.constraints.french import FRENCH
 from monitor.scorers.constraints.german import GERMAN
 from monitor.scorers.constraints.japanese import japanese
-from monitor.scorers.constraints.model import Bound, Constraint, Tongue, constraint
+from monitor.scorers.constraints.model import Bound, Constraint, Tongue, constraint, rx
 from monitor.scorers.constraints.spanish import SPANISH
 from monitor.scorers.constraints.wording import wording
 from monitor.scorers.questions import asks_json, edges
@@ -53,32 +53,29 @@ def mined(system: str, prompt: str) -> tuple[Constraint, ...]:
     return tuple(dict.fromkeys(found))[:_MAX_CONSTRAINTS]
 
 
-@lru_cache(maxsize=8)
-def _gate(tongue: Tongue) -> re.Pattern[str]:
-    return re.compile(tongue.gate, re.IGNORECASE)
-
-
 def _spoken(tongue: Tongue, text: str) -> bool:
     """Whether two different function words of a language occur; rules of the others are not tried."""
-    found = {word.casefold() for word in _gate(tongue).findall(text[:3000])}
+    found = {word.casefold() for word in rx(tongue.gate).findall(text[:1500])}
     return len(found) >= 2
 
 
 def _latin(tongue: Tongue, text: str, prompt: str) -> Iterator[Constraint]:
-    yield from _lengths(tongue, text)
-    yield from _structure(tongue, text)
-    yield from wording(tongue, text, prompt)
+    small = text.casefold()
+    yield from _lengths(tongue, text, small)
+    yield from _structure(tongue, text, small)
+    yield from wording(tongue, text, small, prompt)
 
 
-def _lengths(tongue: Tongue, text: str) -> Iterator[Constraint]:
-    for unit, kind, count in (
-        (tongue.words, "length_constraints:number_words", "num_words"),
-        (tongue.sentences, "length_constraints:number_sentences", "num_sentences"),
+def _lengths(tongue: Tongue, text: str, small: str) -> Iterator[Constraint]:
+    for family, unit, kind, count in (
+        ("words", tongue.words, "length_constraints:number_words", "num_words"),
+        ("sentences", tongue.sentences, "length_constraints:number_sentences", "num_sentences"),
     ):
-        for bound in bounds(tongue, unit, text):
+        for bound in bounds(tongue, unit, text) if tongue.cued(family, small) else ():
             if not bound.plain and not _EACH.search(text, max(0, bound.start - 40), bound.start):
                 yield from limits(tongue, kind, bound, count, "relation")
-    yield from _paragraphs(tongue, text)
+    if tongue.cued("paragraphs", small):
+        yield from _paragraphs(tongue, text)
 
 
 def _paragraphs(tongue: Tongue, text: str) -> Iterator[Constraint]:
@@ -105,7 +102,7 @@ def _paragraphs(tongue: Tongue, text: str) -> Iterator[Constraint]:
 
 def _paragraph_starts(tongue: Tongue, text: str) -> Iterator[Constraint]:
     pattern = tongue.paragraph_start.replace("{ordinals}", "|".join(tongue.ordinals))
-    for match in re.finditer(pattern, text, re.IGNORECASE):
+    for match in rx(pattern).finditer(text):
         groups = {name.rstrip("2"): value for name, value in match.groupdict().items() if value}
         total = next((b.low for b in bounds(tongue, tongue.paragraphs, text) if b.low), None)
         nth = tongue.ordinals[groups["ordinal"].casefold()] if "ordinal" in groups else int(groups["index"])
@@ -119,17 +116,18 @@ def _paragraph_starts(tongue: Tongue, text: str) -> Iterator[Constraint]:
             )
 
 
-def _structure(tongue: Tongue, text: str) -> Iterator[Constraint]:
-    yield from _counted_marks(tongue, text)
-    yield from _sections(tongue, text)
-    if _SIX_STARS.search(text) and re.search(tongue.two_responses, text, re.IGNORECASE):
+def _structure(tongue: Tongue, text: str, small: str) -> Iterator[Constraint]:
+    yield from _counted_marks(tongue, text, small)
+    if tongue.cued("sections", small):
+        yield from _sections(tongue, text)
+    if _SIX_STARS.search(text) and rx(tongue.two_responses).search(text):
         yield constraint("combination:two_responses", tongue.code)
-    if re.search(tongue.title, text, re.IGNORECASE):
+    if tongue.cued("title", small) and rx(tongue.title).search(text):
         mark = "##" if "##" in text and "<<" not in text else "<<"
         yield constraint("detectable_format:title", tongue.code, mark=mark)
     if asks_json(text):
         yield constraint("detectable_format:json_format", tongue.code)
-    found = _POSTSCRIPT.search(text)
+    found = _POSTSCRIPT.search(text) if tongue.cued("postscript", small) else None
     if found:
         yield constraint(
             "detectable_content:postscript", tongue.code, postscript_marker=_marker(found["mark"])
@@ -141,24 +139,23 @@ def _marker(mark: str) -> str:
     return "P.P.S" if plain.startswith("P.P.S") else plain
 
 
-def _counted_marks(tongue: Tongue, text: str) -> Iterator[Constraint]:
-    for bound in bounds(tongue, tongue.bullets, text):
+def _counted_marks(tongue: Tongue, text: str, small: str) -> Iterator[Constraint]:
+    for bound in bounds(tongue, tongue.bullets, text) if tongue.cued("bullets", small) else ():
         if (bound.exact or bound.plain) and bound.low:
             yield constraint("detectable_format:number_bullet_lists", tongue.code, num_bullets=bound.low)
-    for bound in bounds(tongue, tongue.placeholders, text):
+    for bound in bounds(tongue, tongue.placeholders, text) if tongue.cued("placeholders", small) else ():
         if bound.low:
             more = {"relation": tongue.at_least} if tongue.placeholder_relation else {}
             yield constraint(
                 "detectable_content:number_placeholders", tongue.code, num_placeholders=bound.low, **more
             )
-    yield from _highlights(tongue, text)
+    if tongue.cued("highlight", small) and ("*" in text or "markdown" in small):
+        yield from _highlights(tongue, text)
 
 
 def _highlights(tongue: Tongue, text: str) -> Iterator[Constraint]:
     """A number of parts near a word for highlighting, where Markdown is meant."""
-    if "*" not in text and "markdown" not in text.casefold():
-        return
-    for match in re.finditer(tongue.highlight, text, re.IGNORECASE):
+    for match in rx(tongue.highlight).finditer(text):
         near = [b for b in bounds(tongue, tongue.parts, text) if _near(b, match) and b.low]
         if near:
             more = {"relation": tongue.at_least} if tongue.placeholder_relation else {}
@@ -173,7 +170,7 @@ def _near(bound: Bound, match: re.Match[str]) -> bool:
 
 def _sections(tongue: Tongue, text: str) -> Iterator[Constraint]:
     text = text.replace("\n", " ")
-    match = re.search(tongue.section_mark, text, re.IGNORECASE)
+    match = rx(tongue.section_mark).search(text)
     if match is None:
         return
     mark = next(value for value in match.groupdict().values() if value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 Value = str | int | tuple[str, ...]
@@ -45,12 +47,14 @@ class Bound:
 class Tongue:
     """Phrases of one language as regular expressions; empty where it has no natural form.
 
-    `at_least` and `at_most` are the registered relation words; `inclusive` says that `at_most`
+    `cues` are substrings (small letters) without which a family of rules cannot apply: most prompts state
+    no constraint and cost only these look-ups. `at_least` and `at_most` are the registered relation words; `inclusive` says that `at_most`
     includes its number (Spanish), elsewhere it is "less than".
     """
 
     code: str
     gate: str
+    cues: Mapping[str, tuple[str, ...]]
     numbers: Mapping[str, int]
     ordinals: Mapping[str, int]
     minimum: str
@@ -99,3 +103,13 @@ class Tongue:
     split: str
     inclusive: bool = False
     placeholder_relation: bool = False
+
+    def cued(self, family: str, small: str) -> bool:
+        """Whether a family's rules are worth trying on a text (given in small letters)."""
+        return any(cue in small for cue in self.cues[family])
+
+
+@cache
+def rx(pattern: str) -> re.Pattern[str]:
+    """A phrase compiled once, letters of either case."""
+    return re.compile(pattern, re.IGNORECASE)

@@ -15,6 +15,82 @@ _NAMES = {
 SPANISH = Tongue(
     code="es",
     gate=r"\b(?:tu|respuesta|los|las|con|una|el|del|para|por|cómo|qué|respond\w+|escrib\w+)\b",
+    cues={
+        "words": ("palabra",),
+        "sentences": (
+            "frase",
+            "oraci",
+        ),
+        "paragraphs": (
+            "párrafo",
+            "***",
+            "asterisco",
+            "seccion",
+            "parte",
+        ),
+        "bullets": (
+            "punto",
+            "viñeta",
+            "elemento",
+        ),
+        "placeholders": (
+            "posición",
+            "reservado",
+            "placeholder",
+        ),
+        "highlight": (
+            "resalt",
+            "destac",
+            "subray",
+            "cursiva",
+        ),
+        "sections": ("cada",),
+        "title": (
+            "<<",
+            "angular",
+        ),
+        "case": (
+            "mayúscula",
+            "minúscula",
+        ),
+        "comma": ("coma",),
+        "quotation": ("comillas",),
+        "ending": (
+            "termin",
+            "finali",
+            "acab",
+            "conclu",
+            "cierr",
+        ),
+        "starting": (
+            "comienz",
+            "empiez",
+            "inici",
+        ),
+        "options": ("opciones",),
+        "one_word": ("palabra",),
+        "yes_no": ("sí",),
+        "repeat": (
+            "repit",
+            "repet",
+        ),
+        "clause": (
+            "palabra",
+            "término",
+            "letra",
+            "tilde",
+            "acent",
+            "expresión",
+        ),
+        "postscript": (
+            "p.d",
+            "p. d",
+            "posdata",
+            "postdata",
+            "nota",
+            "p.s",
+        ),
+    },
     numbers={word: number for number, word in enumerate(_SMALL.split())}
     | {"una": 1, "uno": 1, "treinta": 30, "cien": 100},
     ordinals={

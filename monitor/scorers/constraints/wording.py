@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from monitor.scorers.constraints.bounds import bounds, limits
-from monitor.scorers.constraints.model import Bound, Constraint, Tongue, constraint
+from monitor.scorers.constraints.model import Bound, Constraint, Tongue, constraint, rx
 
 QUOTED = re.compile(
     r"\"([^\"\n]{1,80})\"|“([^”\n]{1,80})”|«\s?([^»\n]{1,80}?)\s?»|(?<![\w])[‘']([^'’\n]{1,60})['’](?!\w)|„([^“\n]{1,80})“"
@@ -20,64 +20,8 @@ _SINGLE = re.compile(r"\s+([^\W\d_][\w'-]{1,30})\b")
 _LETTER = re.compile(r"\s*[\"'“‘«„]?\s?([^\W\d]|#|!|\?)\s?[\"'”’»“]?(?![\w'])", re.IGNORECASE)
 _HASHTAGS = re.compile(r"\bhashtags?\b", re.IGNORECASE)
 _STOPWORDS = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "in",
-        "of",
-        "to",
-        "and",
-        "or",
-        "that",
-        "is",
-        "are",
-        "be",
-        "should",
-        "must",
-        "not",
-        "any",
-        "no",
-        "all",
-        "your",
-        "following",
-        "count",
-        "limit",
-        "with",
-        "for",
-        "as",
-        "by",
-        "at",
-        "it",
-        "this",
-        "de",
-        "la",
-        "le",
-        "les",
-        "des",
-        "du",
-        "en",
-        "et",
-        "ou",
-        "dans",
-        "un",
-        "une",
-        "el",
-        "los",
-        "las",
-        "que",
-        "y",
-        "o",
-        "con",
-        "por",
-        "der",
-        "die",
-        "das",
-        "ein",
-        "eine",
-        "und",
-        "mit",
-    ]
+    """the a an in of to and or that is are be should must not any no all your following count limit with for as by at it
+    this de la le les des du en et ou dans un une el los las que y o con por der die das ein eine und mit""".split()  # noqa: SIM905  a word list reads as words
 )
 
 
@@ -86,26 +30,38 @@ def quoted(text: str) -> list[str]:
     return [next(group for group in groups if group).strip() for groups in QUOTED.findall(text)]
 
 
-def wording(tongue: Tongue, text: str, prompt: str) -> Iterator[Constraint]:
+_MENTION = r"[\"“«„‘']|#|accents?\b|chiffres\b|tildes?\b|acent"
+
+
+def wording(tongue: Tongue, text: str, small: str, prompt: str) -> Iterator[Constraint]:
     """All word-level constraints of a text in one language."""
-    yield from _letters_and_case(tongue, text)
-    yield from _edges_of_answer(tongue, text)
-    yield from _languages(tongue, text)
-    yield from _closed_answers(tongue, text)
-    for clause in re.split(tongue.split, text, flags=re.IGNORECASE):
-        yield from _clause(tongue, clause)
-        yield from _special(tongue, clause)
-    yield from _repeat(tongue, prompt)
-
-
-def _letters_and_case(tongue: Tongue, text: str) -> Iterator[Constraint]:
-    without_words = re.sub(tongue.capital_words, " ", text, flags=re.IGNORECASE)
-    if re.search(tongue.all_capital, without_words, re.IGNORECASE):
-        yield constraint(f"change_case:{tongue.case_name}_capital", tongue.code)
-    elif re.search(tongue.all_lower, without_words, re.IGNORECASE):
-        yield constraint(f"change_case:{tongue.case_name}_lowercase", tongue.code)
-    if re.search(tongue.no_comma, text, re.IGNORECASE):
+    if tongue.cued("case", small):
+        yield from _case(tongue, text)
+    if tongue.cued("comma", small) and rx(tongue.no_comma).search(text):
         yield constraint("punctuation:no_comma", tongue.code)
+    yield from _edges_of_answer(tongue, text, small)
+    yield from _languages(tongue, text, small)
+    yield from _closed_answers(tongue, text, small)
+    if tongue.cued("clause", small) or rx(_MENTION).search(text):
+        yield from _clauses(tongue, text)
+    if tongue.cued("repeat", small):
+        yield from _repeat(tongue, prompt)
+
+
+def _clauses(tongue: Tongue, text: str) -> Iterator[Constraint]:
+    worthwhile = rx(f"{tongue.keyword}|{tongue.letter}|{_MENTION}")
+    for clause in rx(tongue.split).split(text):
+        if worthwhile.search(clause):
+            yield from _clause(tongue, clause)
+            yield from _special(tongue, clause)
+
+
+def _case(tongue: Tongue, text: str) -> Iterator[Constraint]:
+    without_words = rx(tongue.capital_words).sub(" ", text)
+    if rx(tongue.all_capital).search(without_words):
+        yield constraint(f"change_case:{tongue.case_name}_capital", tongue.code)
+    elif rx(tongue.all_lower).search(without_words):
+        yield constraint(f"change_case:{tongue.case_name}_lowercase", tongue.code)
     for bound in bounds(tongue, tongue.capital_words, text):
         if not bound.plain:
             yield from _capital(tongue, bound)
@@ -117,24 +73,23 @@ def _capital(tongue: Tongue, bound: Bound) -> Iterator[Constraint]:
     )
 
 
-def _edges_of_answer(tongue: Tongue, text: str) -> Iterator[Constraint]:
-    if re.search(tongue.quotation, text, re.IGNORECASE):
+def _edges_of_answer(tongue: Tongue, text: str, small: str) -> Iterator[Constraint]:
+    if tongue.cued("quotation", small) and rx(tongue.quotation).search(text):
         yield constraint("startend:quotation", tongue.code)
-    phrase = _phrase_after(tongue.ending, text)
+    phrase = _phrase_after(tongue.ending, text) if tongue.cued("ending", small) else None
     if phrase:
         yield constraint("startend:end_checker", tongue.code, end_phrase=phrase)
-    phrase = _phrase_after(tongue.starting, text)
+    phrase = _phrase_after(tongue.starting, text) if tongue.cued("starting", small) else None
     if phrase:
         yield constraint("startend:start_checker", tongue.code, start_phrase=phrase)
 
 
 def _phrase_after(trigger: str, text: str) -> str | None:
     """The quoted phrase after a trigger, or what follows "phrase" or a colon up to the line's end."""
-    for match in re.finditer(
-        rf"{trigger}(?:(?P<quote>[\"“«„])|(?P<colon>:\s*)|(?P<bare>\b(?:exact )?phrase )(?=(?-i:[A-Z])))",
-        text,
-        re.IGNORECASE,
-    ):
+    pattern = (
+        rf"{trigger}(?:(?P<quote>[\"“«„])|(?P<colon>:\s*)|(?P<bare>\b(?:exact )?phrase )(?=(?-i:[A-Z])))"
+    )
+    for match in rx(pattern).finditer(text):
         rest = text[match.end() - (1 if match["quote"] else 0) :]
         found = _LONG_QUOTE.match(rest)
         if found:
@@ -152,7 +107,9 @@ def _language_pattern(tongue: Tongue) -> re.Pattern[str]:
     return re.compile(tongue.only_language.replace("{names}", f"(?:{names})"), re.IGNORECASE)
 
 
-def _languages(tongue: Tongue, text: str) -> Iterator[Constraint]:
+def _languages(tongue: Tongue, text: str, small: str) -> Iterator[Constraint]:
+    if not any(name in small for name in tongue.language_names):
+        return
     for match in _language_pattern(tongue).finditer(text):
         name = next(value for value in match.groupdict().values() if value).casefold()
         code = tongue.language_names[name]
@@ -161,21 +118,21 @@ def _languages(tongue: Tongue, text: str) -> Iterator[Constraint]:
             return
 
 
-def _closed_answers(tongue: Tongue, text: str) -> Iterator[Constraint]:
-    match = re.search(tongue.options, text, re.IGNORECASE | re.DOTALL)
+def _closed_answers(tongue: Tongue, text: str, small: str) -> Iterator[Constraint]:
+    match = rx(tongue.options).search(text) if tongue.cued("options", small) else None
     offered = tuple(quoted(match["list"])) if match else ()
     if len(offered) >= 2:
         yield constraint("detectable_format:constrained_response", tongue.code, options=offered)
-    if re.search(tongue.yes_no, text, re.IGNORECASE):
+    if tongue.cued("yes_no", small) and rx(tongue.yes_no).search(text):
         yield constraint("detectable_format:yes_no", tongue.code)
-    if re.search(tongue.one_word, text, re.IGNORECASE):
+    if tongue.cued("one_word", small) and rx(tongue.one_word).search(text):
         yield constraint("length_constraints:one_word", tongue.code)
 
 
 def _clause(tongue: Tongue, clause: str) -> Iterator[Constraint]:
     """Frequencies, required and forbidden words of one clause."""
     counts = list(_times(tongue, clause))
-    letter = re.search(tongue.letter, clause, re.IGNORECASE)
+    letter = rx(tongue.letter).search(clause)
     named = _LETTER.match(clause, letter.end()) if letter else None
     if named:
         yield from _letter(tongue, clause, named[1], counts)
@@ -183,7 +140,7 @@ def _clause(tongue: Tongue, clause: str) -> Iterator[Constraint]:
         for bound in bounds(tongue, _HASHTAGS.pattern, clause):
             if not bound.plain:
                 yield from _letter_limits(tongue, bound, "#")
-    elif counts and re.search(tongue.capital_words, clause, re.IGNORECASE):
+    elif counts and rx(tongue.capital_words).search(clause):
         yield from _capital(tongue, _flipped(tongue, clause, counts[0]))
     elif counts:
         yield from _frequency(tongue, clause, counts[0])
@@ -196,10 +153,15 @@ def _times(tongue: Tongue, clause: str) -> Iterator[Bound]:
     for bound in bounds(tongue, tongue.times, clause):
         yield Bound(bound.low, None, bound.start, bound.end) if bound.plain else bound
     for word, number in tongue.once.items():
-        relations = "|".join(f"(?P<{name}>{getattr(tongue, name)})" for name in ("above", "maximum", "below"))
-        for match in re.finditer(rf"(?:(?:{relations})\s+)?\b{word}\b", clause, re.IGNORECASE):
+        for match in _once(tongue, word).finditer(clause) if word in clause.casefold() else ():
             low, high = (number, None) if match.lastgroup is None else _ONCE[match.lastgroup](number)
             yield Bound(low, high, match.start(), match.end())
+
+
+@lru_cache(maxsize=32)
+def _once(tongue: Tongue, word: str) -> re.Pattern[str]:
+    relations = "|".join(f"(?P<{name}>{getattr(tongue, name)})" for name in _ONCE)
+    return rx(rf"(?:(?:{relations})\s+)?\b{word}\b")
 
 
 _ONCE: dict[str, Callable[[int], tuple[int | None, int | None]]] = {
@@ -210,12 +172,12 @@ _ONCE: dict[str, Callable[[int], tuple[int | None, int | None]]] = {
 
 
 def _negated(tongue: Tongue, clause: str) -> bool:
-    return bool(re.search(tongue.negation, clause, re.IGNORECASE))
+    return bool(rx(tongue.negation).search(clause))
 
 
 def _flipped(tongue: Tongue, clause: str, bound: Bound) -> Bound:
     """ "Avoid using it more than twice" is at most two."""
-    negated = re.search(tongue.negation, clause[: bound.start], re.IGNORECASE)
+    negated = rx(tongue.negation).search(clause[: bound.start])
     if negated and bound.low is not None and bound.high is None:
         return Bound(None, max(0, bound.low - 1), bound.start, bound.end)
     return bound
@@ -284,7 +246,7 @@ def _frequency(tongue: Tongue, clause: str, bound: Bound) -> Iterator[Constraint
 
 def _word_named(tongue: Tongue, clause: str) -> str | None:
     """The word that a clause counts: quoted or bare after "the word", else the first quoted one."""
-    noun = re.search(tongue.keyword, clause, re.IGNORECASE)
+    noun = rx(tongue.keyword).search(clause)
     if noun:
         after = _near_quotes(clause[noun.end() :], 25)
         if after:
@@ -304,9 +266,9 @@ def _near_quotes(text: str, distance: int) -> tuple[str, ...]:
 
 def _listed(tongue: Tongue, clause: str) -> Iterator[Constraint]:
     """Words to use or to avoid: after the noun, or (to avoid) right after the verb."""
-    noun = re.search(tongue.keyword, clause, re.IGNORECASE)
-    usage = re.search(tongue.usage, clause, re.IGNORECASE)
-    if re.search(tongue.edge, clause, re.IGNORECASE) or not usage:
+    noun = rx(tongue.keyword).search(clause)
+    usage = rx(tongue.usage).search(clause)
+    if rx(tongue.edge).search(clause) or not usage:
         return
     negated = _negated(tongue, clause)
     items = _near_quotes(clause[noun.end() :], 25) if noun else ()
@@ -337,7 +299,7 @@ _BELOW = re.compile(r"\b(?:below|following|ci-dessous|suivante?|siguiente)\b|\bi
 
 def _repeat(tongue: Tongue, prompt: str) -> Iterator[Constraint]:
     """The request to repeat: what stands before the sentence that asks for it, or after, where it says "below"."""
-    match = re.search(tongue.repeat, prompt, re.IGNORECASE)
+    match = rx(tongue.repeat).search(prompt)
     if match is None:
         return
     sentence = next((s for s in _SENTENCE.finditer(prompt) if s.start() <= match.start() < s.end()), None)
