@@ -118,7 +118,7 @@ class Ledger:
             self.week += 1
             self.lump_left = LUMPS * self.per_week
             self.opening = 0.0
-        self.wait = self.wait * 2 if self.wait < WEEK else np.inf
+        self.wait = 2 * self.wait if 2 * self.wait < WEEK else np.inf
         given = self.opening / 2
         self.opening -= given
         return given

@@ -119,7 +119,9 @@ def block_ids(times: Floats) -> Ints:
     starts = np.flatnonzero(np.diff(second, prepend=second[0] - 1.0))
     sizes = np.diff(starts, append=len(times))
     within = (np.arange(len(times)) - np.repeat(starts, sizes)) // BLOCK_SCORES
-    return np.cumsum(np.diff(within, prepend=0) != 0) + np.repeat(np.arange(len(starts)), sizes)
+    new = np.diff(within, prepend=0) != 0
+    new[starts] = True
+    return np.cumsum(new) - 1
 
 
 class Bank:
