@@ -24,6 +24,7 @@ Loop = Literal["one_token", "loop"]
 
 _SHORTEST: Final = 60
 _WINDOW: Final = 2_048
+_SAMPLE: Final = 512
 _TIMES: Final = 4
 _SHARE: Final = 0.5
 # A text that finds its way out of a loop (a proof by cases, a refrain) needs more of it to be called one.
@@ -55,7 +56,7 @@ def _loops(text: str) -> Loop | None:
         return "one_token"
     if len(text) < _LEAST:
         return None
-    system = scripts.script(text)
+    system = scripts.script(text[-_SAMPLE:])
     gate = _GATE.get(system, _GATE_OTHERS)
     tail = text[-_WINDOW:]
     for window in (tail,) if len(text) <= _WINDOW else (tail, text):

@@ -8,17 +8,17 @@ asked. Codes are ISO 639-1, ISO 639-3 where there is none; closely related stand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from monitor import scripts
 from monitor.excerpts import excerpt
 
 UNKNOWN: Final = "unknown"
-_CLD2_EXAMINED: Final = 1_600
+_CLD2_EXAMINED: Final = 1_000
 _LANGID_EXAMINED: Final = 300
 _LEAST_LETTERS: Final = 4
 _PURE: Final = 5 / 6
@@ -113,7 +113,7 @@ def canonical(code: str, script: str = "latin") -> str:
 
 
 def detect(text: str) -> Detection:
-    """Language of the dominant script's letters in the examined 1,600 characters."""
+    """Language of the dominant script's letters in the examined 1,000 characters."""
     return _detect(excerpt(text, _CLD2_EXAMINED))
 
 
@@ -140,18 +140,18 @@ def _detect(text: str) -> Detection:
         own = counts.get(system, 0)
         return Detection(SINGLE[system], own >= _LEAST_LETTERS, mixed=own < _PURE * sum(counts.values()))
     clean = scripts.only(text, system)
-    found = _by_cld2(clean, system) if _cld2() is not None else NOTHING
+    found = _by_cld2(clean, system)
     return found if found.reliable else _second_opinion(clean, system, found)
 
 
 @cache
-def _cld2() -> Callable[..., Any] | None:
+def _cld2() -> ModuleType | None:
     try:
         import pycld2
     except ImportError:  # no wheel for this platform: py3langid decides alone
         return None
-    detector: Callable[..., Any] = pycld2.detect
-    return detector
+    module: ModuleType = pycld2
+    return module
 
 
 @cache
@@ -162,23 +162,27 @@ def _langid() -> Any:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-def _printable(text: str) -> str:
-    """CLD2 refuses control characters and surrogates (issue aboSamoor/pycld2#22)."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+def _details(cld2: ModuleType, text: str, *, best_effort: bool) -> tuple[bool, tuple[str, int]]:
+    """Whether CLD2 is sure, and the first language with its percentage."""
+    try:
+        reliable, _, details = cld2.detect(text, bestEffort=best_effort)
+    except (cld2.error, UnicodeEncodeError):  # it takes no control characters, noncharacters or surrogates
+        clean = "".join(c if c.isprintable() else " " for c in text)
+        reliable, _, details = cld2.detect(clean, bestEffort=best_effort)
+    return bool(reliable), (str(details[0][1]), int(details[0][2]))
 
 
 def _by_cld2(text: str, system: str) -> Detection:
-    detector = _cld2()
-    if detector is None:
+    cld2 = _cld2()
+    if cld2 is None:
         return NOTHING
-    text = _printable(text)
-    reliable, _, details = detector(text)
+    reliable, (label, percent) = _details(cld2, text, best_effort=False)
     if not reliable:  # best effort calls any short text reliable, so only its guess is taken
-        details = detector(text, bestEffort=True)[2]
-    code = canonical(details[0][1], system)
+        _, (label, percent) = _details(cld2, text, best_effort=True)
+    code = canonical(label, system)
     if code.startswith(("un", "xx")):
         return NOTHING
-    return Detection(code, bool(reliable), mixed=details[0][2] < 100 * _PURE)
+    return Detection(code, reliable, mixed=percent < 100 * _PURE)
 
 
 def _second_opinion(text: str, system: str, first: Detection) -> Detection:

@@ -13,12 +13,13 @@ from typing import Final
 
 from monitor import languages, scripts
 from monitor.excerpts import excerpt
-from monitor.lexicons.language_names import LANGUAGE_NAMES, PHRASES
+from monitor.lexicons.language_names import LANGUAGE_NAMES, LATIN_NAMES, NAME_MARKS, PHRASES
 
 _EXAMINED: Final = 4_096
 _LEAST_LETTERS: Final = 8
 _INSTRUCTION_LETTERS: Final = 240
 
+_WORD: Final = re.compile(r"[^\W\d_]+")
 _NOT_PROSE: Final = re.compile(
     r"<think>.*?(?:</think>|\Z)"  # reasoning that the server left in the text
     r"|```.*?(?:```|\Z)"  # fenced code
@@ -39,7 +40,8 @@ _TELLS_HOW: Final = re.compile(
 
 def prose(text: str) -> str:
     """The text without code, links, markup and formulas."""
-    return _NOT_PROSE.sub(" ", text)
+    marked = any(mark in text for mark in ("`", "<", "$", "\\", "://"))
+    return _NOT_PROSE.sub(" ", text) if marked else text
 
 
 @lru_cache(maxsize=512)
@@ -75,6 +77,8 @@ def script(prompt: str) -> str:
 @lru_cache(maxsize=512)
 def _asked(text: str) -> str | None:
     lowered = text.lower()
+    if LATIN_NAMES.isdisjoint(_WORD.findall(lowered)) and not any(mark in lowered for mark in NAME_MARKS):
+        return None
     for phrase in PHRASES:
         for match in phrase.finditer(lowered):
             code = LANGUAGE_NAMES.get(match["name"])

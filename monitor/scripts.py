@@ -43,7 +43,7 @@ _ALIASES: Final[Mapping[str, str]] = MappingProxyType(
 _COMMON: Final = frozenset(
     {"modifier", "mathematical", "micro", "double-struck", "script", "black-letter", "alef", "bet"}
 )
-_DELETE_ASCII_NON_LETTERS: Final = {i: None for i in range(128) if not chr(i).isalpha()}
+_ASCII_NON_LETTERS: Final = bytes(i for i in range(128) if not chr(i).isalpha())
 _KANA: Final = ("hiragana", "katakana")
 # One ideograph or syllable block carries about two letters of an alphabet, so mixed texts weigh them so.
 _DENSE: Final = frozenset({"han", "japanese", "hangul"})
@@ -74,7 +74,7 @@ def letters(text: str) -> Mapping[str, int]:
 @lru_cache(maxsize=512)
 def _letters(text: str) -> Mapping[str, int]:
     if text.isascii():
-        count = len(text.translate(_DELETE_ASCII_NON_LETTERS))
+        count = len(text.encode("ascii").translate(None, _ASCII_NON_LETTERS))
         return {"latin": count} if count else {}
     counts: Counter[str] = Counter()
     for character, times in Counter(text).items():

@@ -4,172 +4,71 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 VERSION: Final = "2026.1"
 
 
-def _words(*phrases: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{'|'.join(phrases)})\b", re.IGNORECASE)
+@dataclass(frozen=True, slots=True)
+class Hedges:
+    """Single words, and phrases that are looked for as substrings; all in lower case."""
+
+    words: frozenset[str]
+    phrases: tuple[str, ...] = ()
 
 
-def _anywhere(*phrases: str) -> re.Pattern[str]:
-    return re.compile("|".join(phrases))
+def _hedges(words: str, *phrases: str) -> Hedges:
+    return Hedges(frozenset(words.split()), phrases)
 
 
-# Epistemic hedges: the speaker is unsure. Modals of possibility count, modals of permission cannot be told apart.
-HEDGES: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
+# Epistemic hedges: the speaker is unsure.
+HEDGES: Final[Mapping[str, Hedges]] = MappingProxyType(
     {
-        "en": _words(
-            "may",
-            "might",
-            "could",
-            "perhaps",
-            "possibly",
-            "probably",
-            "likely",
-            "unlikely",
-            "seems?",
-            "appears? to",
-            "suggests?",
-            "generally",
-            "typically",
-            "usually",
-            "often",
-            "sometimes",
-            "approximately",
-            "roughly",
-            "i think",
-            "i believe",
-            "it depends",
-            "not (?:entirely |completely )?(?:sure|certain)",
-            "to (?:some|a certain) extent",
-            "in (?:some|many|most) cases",
-            "tends? to",
-            "can vary",
+        "en": _hedges(
+            "may might could perhaps possibly probably likely unlikely seem seems appear appears suggest suggests "
+            "generally typically usually often sometimes approximately roughly presumably apparently arguably",
+            "i think ", "i believe ", "it depends", "not sure", "not entirely", "not certain", "to some extent",
+            "to a certain extent", "in some cases", "in many cases", "in most cases", "tend to", "tends to", "can vary",
         ),
-        "de": _words(
-            "vielleicht",
-            "möglicherweise",
-            "wahrscheinlich",
-            "vermutlich",
-            "eventuell",
-            "könnten?",
-            "dürften?",
-            "scheint",
-            "scheinbar",
-            "oft",
-            "manchmal",
-            "etwa",
-            "ungefähr",
-            "in der regel",
-            "ich (?:glaube|denke)",
-            "nicht (?:ganz )?sicher",
+        "de": _hedges(
+            "vielleicht möglicherweise wahrscheinlich vermutlich eventuell könnte könnten dürfte dürften scheint "
+            "scheinbar oft manchmal etwa ungefähr",
+            "in der regel", "ich glaube", "ich denke", "nicht sicher", "nicht ganz sicher",
         ),
-        "fr": _words(
-            "peut-être",
-            "probablement",
-            "possiblement",
-            "éventuellement",
-            "pourrai(?:t|ent)",
-            "semble(?:nt)?",
-            "il est possible",
-            "souvent",
-            "parfois",
-            "environ",
-            "généralement",
-            "je (?:crois|pense)",
-            "pas (?:sûre?|certaine?)",
+        "fr": _hedges(
+            "peut-être probablement possiblement éventuellement pourrait pourraient semble semblent souvent parfois "
+            "environ généralement",
+            "il est possible", "je crois", "je pense", "pas sûr", "pas certain",
         ),
-        "es": _words(
-            "quizás?",
-            "tal vez",
-            "posiblemente",
-            "probablemente",
-            "podrían?",
-            "parece(?:n)?",
-            "es posible",
-            "a menudo",
-            "a veces",
-            "aproximadamente",
-            "generalmente",
-            "(?:creo|pienso) que",
-            "no estoy segur[oa]",
+        "es": _hedges(
+            "quizá quizás posiblemente probablemente podría podrían parece parecen aproximadamente generalmente",
+            "tal vez", "es posible", "a menudo", "a veces", "creo que", "pienso que", "no estoy segur",
         ),
-        "pt": _words(
-            "talvez",
-            "possivelmente",
-            "provavelmente",
-            "poderiam?",
-            "parece(?:m)?",
-            "é possível",
-            "frequentemente",
-            "às vezes",
-            "aproximadamente",
-            "geralmente",
-            "(?:acho|acredito|penso) que",
-            "não (?:tenho|estou) (?:certeza|cert[oa])",
+        "pt": _hedges(
+            "talvez possivelmente provavelmente poderia poderiam parece parecem frequentemente aproximadamente geralmente",
+            "é possível", "às vezes", "acho que", "acredito que", "penso que", "não tenho certeza",
         ),
-        "it": _words(
-            "forse",
-            "probabilmente",
-            "possibilmente",
-            "potrebbe(?:ro)?",
-            "sembra(?:no)?",
-            "è possibile",
-            "spesso",
-            "a volte",
-            "circa",
-            "generalmente",
-            "(?:credo|penso) che",
+        "it": _hedges(
+            "forse probabilmente possibilmente potrebbe potrebbero sembra sembrano spesso circa generalmente",
+            "è possibile", "a volte", "credo che", "penso che",
         ),
-        "ru": _words(
-            "возможно",
-            "вероятно",
-            "наверное",
-            "может быть",
-            "мог(?:ут|ла|ло)? бы",
-            "кажется",
-            "обычно",
-            "иногда",
-            "примерно",
-            "я думаю",
+        "ru": _hedges(
+            "возможно вероятно наверное кажется обычно иногда примерно", "может быть", "мог бы", "могут бы", "я думаю"
         ),
-        "ja": _anywhere(
-            "かもしれ",
-            "おそらく",
-            "恐らく",
-            "たぶん",
-            "でしょう",
-            "可能性が",
-            "と思(?:い|わ)",
-            "ようです",
-            "らしい",
-            "場合があ",
-            "一般的に",
-            "約",
+        "ja": _hedges(
+            "", "かもしれ", "おそらく", "恐らく", "たぶん", "でしょう", "可能性が", "と思い", "と思わ", "ようです", "らしい",
+            "場合があ", "一般的に", "約",
         ),
-        "zh": _anywhere(
-            "可能",
-            "也许",
-            "也許",
-            "或许",
-            "或許",
-            "大概",
-            "似乎",
-            "好像",
-            "通常",
-            "一般来说",
-            "大约",
-            "我认为",
-            "我觉得",
+        "zh": _hedges(
+            "", "可能", "也许", "也許", "或许", "或許", "大概", "似乎", "好像", "通常", "一般来说", "大约", "我认为", "我觉得"
         ),
-        "ko": _anywhere("아마", "수도 있", "것 같", "듯합", "대체로", "일반적으로", "대략", "생각합니다"),
-        "hi": _anywhere("शायद", "संभवतः", "सम्भवतः", "हो सकता", "लगता है", "आमतौर", "लगभग", "संभव है"),
-        "ar": _anywhere("ربما", "قد يكون", "من المحتمل", "يبدو", "غالبا", "عادة", "تقريبا", "أعتقد"),
+        "ko": _hedges("", "아마", "수도 있", "것 같", "듯합", "대체로", "일반적으로", "대략", "생각합니다"),
+        "hi": _hedges("", "शायद", "संभवतः", "सम्भवतः", "हो सकता", "लगता है", "आमतौर", "लगभग", "संभव है"),
+        "ar": _hedges("", "ربما", "قد يكون", "من المحتمل", "يبدو", "غالبا", "عادة", "تقريبا", "أعتقد"),
     }
-)
+)  # fmt: skip
 
 # What stands before, around and after the answer. Named kinds, each counted once per text.
 PREAMBLE: Final = re.compile(
@@ -320,12 +219,13 @@ CLOSING: Final[tuple[str, ...]] = (
     "لا تتردد",
 )
 
-MARKDOWN: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
+# What a construct cannot do without, and its pattern.
+MARKDOWN: Final[Mapping[str, tuple[str, re.Pattern[str]]]] = MappingProxyType(
     {
-        "header": re.compile(r"^#{1,6} \S", re.MULTILINE),
-        "bullets": re.compile(r"^[ \t]{0,8}(?:[-*+•]|\d{1,3}[.)]) \S", re.MULTILINE),
-        "bold": re.compile(r"\*\*[^*\n]{1,200}\*\*|__[^_\n]{1,200}__"),
-        "table": re.compile(r"^\|?[ \t]*:?-{3,}:?[ \t]*\|", re.MULTILINE),
-        "fence": re.compile(r"^[ \t]{0,3}(?:```|~~~)", re.MULTILINE),
+        "header": ("# ", re.compile(r"^#{1,6} \S", re.MULTILINE)),
+        "bullets": (" ", re.compile(r"^[ \t]{0,8}(?:[-*+•]|\d{1,3}[.)]) \S", re.MULTILINE)),
+        "bold": ("**", re.compile(r"\*\*[^*\n]{1,200}\*\*")),
+        "table": ("---", re.compile(r"^\|?[ \t]*:?-{3,}:?[ \t]*\|", re.MULTILINE)),
+        "fence": ("```", re.compile(r"^[ \t]{0,3}```", re.MULTILINE)),
     }
 )

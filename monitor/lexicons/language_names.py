@@ -97,6 +97,12 @@ LANGUAGE_NAMES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+# Most prompts name no language: one look at their words spares the phrases.
+NAME_MARKS: Final = ("語", "语", "文", "訳", "어로")
+LATIN_NAMES: Final = frozenset(
+    name for name in LANGUAGE_NAMES if not any(mark in name for mark in (*NAME_MARKS, "어"))
+)
+
 # Longest first: `indonesian` before a prefix of it.
 _ANY: Final = "(?P<name>" + "|".join(sorted(map(re.escape, LANGUAGE_NAMES), key=len, reverse=True)) + ")"
 _WRITES: Final = (
@@ -113,7 +119,7 @@ PHRASES: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(rf"\bin {_ANY}\W+(?:and )?no other language"),
     # German, French, Spanish, Portuguese, Italian
     re.compile(
-        rf"\b(?:antwort|schreib|übersetz|formulier|verfass)\w*\b[^.!?\n]{{0,80}}?\b(?:auf|in|ins) {_ANY}e?\b"
+        rf"\b(?:antwort|schreib|übersetz|formulier|verfass)\w*\b[^.!?\n]{{0,80}}?\b(?:auf|in|ins) {_ANY}\b"
     ),
     re.compile(
         rf"\b(?:répon|écri|rédig|tradui|formul|expliqu)\w*\b[^.!?\n]{{0,120}}?\ben (?:langue )?{_ANY}\b"

@@ -5,6 +5,7 @@ Different manners are not worse answers, so these three explain a divergence; no
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -18,8 +19,9 @@ _LEAST_CHARACTERS: Final = 80
 _MANNERS: Final = 4
 _CLOSING: Final = 240
 _HEDGED: Final = 2_000
-# Characters per word: alphabets separate words, these languages do not.
-_WORD: Final = {"ja": 2.0, "zh": 1.6, "ko": 3.0}
+_WORDS: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
+# Characters per word where words are not counted one by one.
+_WORD_LENGTH: Final = {"ja": 2.0, "zh": 1.6, "ko": 3.0}
 # Three more hedges per 100 words is about the distance of a cautious model from a plain one.
 _FULL_HEDGING: Final = 6.0
 
@@ -34,11 +36,14 @@ def _texts(pair: Pair) -> tuple[str, str] | None:
 @lru_cache(maxsize=512)
 def hedges_per_100_words(text: str, language: str) -> float | None:
     """Density of hedging words, None for languages without a list."""
-    pattern = lexicon.HEDGES.get(language)
-    if pattern is None:
+    hedges = lexicon.HEDGES.get(language)
+    if hedges is None:
         return None
-    words = len(text) / _WORD[language] if language in _WORD else text.count(" ") + 1
-    return 100.0 * sum(1 for _ in pattern.finditer(text)) / max(words, 20.0)
+    text = text.lower()
+    words = _WORDS.findall(text) if hedges.words else ()
+    found = sum(word in hedges.words for word in words) + sum(map(text.count, hedges.phrases))
+    length = len(words) if words else len(text) / _WORD_LENGTH.get(language, 6.0)
+    return 100.0 * found / max(length, 20.0)
 
 
 def hedging(pair: Pair) -> Score | None:
@@ -61,17 +66,24 @@ def manners(text: str) -> frozenset[str]:
     text = text.strip().replace("’", "'").lower()
     found = {
         "preamble": lexicon.PREAMBLE.search(text[:200]) is not None,
-        "apology": any(phrase in text for phrase in lexicon.APOLOGY),
-        "disclaimer": any(phrase in text for phrase in lexicon.DISCLAIMER),
-        "closing": any(phrase in text[-_CLOSING:] for phrase in lexicon.CLOSING),
+        "apology": _any(lexicon.APOLOGY, text),
+        "disclaimer": _any(lexicon.DISCLAIMER, text),
+        "closing": _any(lexicon.CLOSING, text[-_CLOSING:]),
     }
     return frozenset(kind for kind, here in found.items() if here)
+
+
+def _any(phrases: tuple[str, ...], text: str) -> bool:
+    known = filter(str.isascii, phrases) if text.isascii() else phrases
+    return any(phrase in text for phrase in known)
 
 
 @lru_cache(maxsize=512)
 def markup(text: str) -> frozenset[str]:
     """Which Markdown constructs the text uses."""
-    return frozenset(kind for kind, pattern in lexicon.MARKDOWN.items() if pattern.search(text))
+    return frozenset(
+        kind for kind, (mark, pattern) in lexicon.MARKDOWN.items() if mark in text and pattern.search(text)
+    )
 
 
 def _added(signal: str, before: frozenset[str], after: frozenset[str], kinds: int) -> Score:

@@ -16,8 +16,8 @@ from monitor.lexicons import refusals as lexicon
 from monitor.records import Completion, Pair, Score
 
 # Refusals show at the start; what follows is alternatives or moralising.
-_EXAMINED: Final = 3_000
-_OPENING: Final = 1_200
+_EXAMINED: Final = 2_000
+_OPENING: Final = 700
 _EARLY: Final = tuple(cue for cue in lexicon.ENGLISH if cue.where != "text")
 _LATE: Final = tuple(cue for cue in lexicon.ENGLISH if cue.where == "text")
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|(?<=[。！？।])\s*|\n+")
@@ -37,13 +37,13 @@ class Refusal:
 
 def refuses(text: str, prompt: str = "") -> Refusal | None:
     """How the answer refuses, None where it does not. `prompt` tells leading questions apart."""
-    return _refuses(text[:_EXAMINED], lexicon.LEADING.search(prompt[-2_000:]) is not None)
+    return _refuses(text[:_EXAMINED], lexicon.LEADING.search(prompt[-2_000:].lower()) is not None)
 
 
 @lru_cache(maxsize=512)
 def _refuses(text: str, leading: bool) -> Refusal | None:  # noqa: FBT001  a cache key, called from one place
-    text = text.strip().replace("’", "'")
-    sentences = [s for s in _SENTENCE.split(text[:_OPENING]) if s.strip()]
+    text = text.strip().replace("’", "'").lower()
+    sentences = [s for s in _SENTENCE.split(text[:_OPENING], maxsplit=6) if s.strip()]
     if not sentences:
         return None
     found = _english(sentences[0], " ".join(sentences[:2]), text, leading=leading)

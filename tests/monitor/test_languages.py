@@ -56,3 +56,9 @@ def test_any_text_gives_a_code_and_unknown_is_never_reliable(text: str) -> None:
     found = languages.detect(text)
     assert found.language
     assert not (found.language == languages.UNKNOWN and found.reliable)
+
+
+@pytest.mark.parametrize("code", ["en", "de", "sw", "he", "hr"])
+def test_without_cld2_the_second_opinion_decides(code: str) -> None:
+    script = "hebrew" if code == "he" else "latin"
+    assert code == languages._second_opinion(SENTENCES[code], script, languages.NOTHING).language

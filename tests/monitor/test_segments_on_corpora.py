@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from monitor import languages
+from monitor import languages, scripts
 from monitor.records import Completion, Exchange, Message, Request
 from monitor.segments import segments_of
 from tests.benchmarks.runs import CORPORA
@@ -156,3 +156,16 @@ def test_estimated_context_is_within_a_band_of_the_stated_length() -> None:
         if abs(bands.index(found := _segments(row)["context"]) - stated[row["dims"]["approx_tokens"]]) > 1
     ]
     assert far == []
+
+
+def test_without_cld2_language_is_right_on_90_percent() -> None:
+    wrong = []
+    for row in _rows("udhr_lowresource"):
+        text, label = row["request"]["messages"][-1]["content"].split("\n\n")[1], _ISO1[row["dims"]["lang"]]
+        system = scripts.script(text)
+        found = (
+            languages.SINGLE.get(system)
+            or languages._second_opinion(text, system, languages.NOTHING).language
+        )
+        wrong += [label] if found != label else []
+    assert len(wrong) <= 0.1 * _count("udhr_lowresource"), wrong
