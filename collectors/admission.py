@@ -8,6 +8,7 @@ at a bound the newest exchange is dropped and counted, production never waits.
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -18,24 +19,24 @@ from collectors.wire import Capture
 from monitor.sampling import positions
 
 MARKER = "x-tailgate-mirror"
-# Requests whose sender or gateway said that they are not to be logged: ours, LiteLLM's redaction
-# switch, Helicone's and Cloudflare AI Gateway's.
-NO_LOG = (
-    b"\r\nx-tailgate-no-log:",
-    b"\r\nx-litellm-enable-message-redaction: true",
-    b"\r\nhelicone-omit-request: true",
-    b"\r\ncf-aig-collect-log: false",
-)
+# Said by the sender or a gateway before us: this request is not to be logged.
+NO_LOG = {"x-tailgate-no-log": None, "x-litellm-enable-message-redaction": b"true"}
 _ALWAYS_CAPTURED = ("content-type", "content-encoding", "x-request-id", "traceparent", "x-session-id")
-_RESPONSE_HEADERS = ("content-type", "content-encoding", "x-request-id")
+_RESPONSE_CAPTURED = ("content-type", "content-encoding", "x-request-id")
+_FRAMING = ("content-length", "transfer-encoding")
 # Above this share of any bound the sample is thinned, linearly down to a floor at the bound itself.
 _WATERMARK = 0.5
 _FLOOR = 0.1
 
 _NOT_SAMPLED, _SAMPLED, _UNKEYED = CELL["not_sampled"], CELL["sampled"], CELL["unkeyed"]
 _UNSUPPORTED, _MARKED = CELL["excluded:endpoint_unsupported"], CELL["excluded:marked"]
+_MARKER = MARKER.encode()
+_NO_LOG = tuple((name.encode(), value) for name, value in NO_LOG.items())
 _DROPS = {reason: CELL[f"dropped:{reason}"] for reason in DROPPED}
-_IN_FLIGHT = CELL["gauge:in_flight"]
+
+
+Fields = dict[bytes, bytes]
+"""Headers of interest by lower-case name; of repeated ones the last."""
 
 
 class Exchange:
@@ -47,6 +48,7 @@ class Exchange:
     __slots__ = (
         "began",
         "ended",
+        "fields",
         "in_flight",
         "marks",
         "outcome",
@@ -54,28 +56,49 @@ class Exchange:
         "received_at",
         "request_body",
         "request_ended",
-        "request_head",
         "response_body",
-        "response_head",
+        "response_fields",
         "size",
         "status",
+        "target",
     )
 
-    def __init__(self, request_head: bytes, probability: float, began: int, in_flight: int) -> None:
-        self.request_head = request_head
+    def __init__(
+        self, target: bytes, fields: Fields, probability: float, began: int, *, in_flight: int, size: int
+    ) -> None:
+        self.target = target
+        self.fields = fields
         self.probability = probability
         self.began = began
         self.in_flight = in_flight
+        self.size = size
         self.received_at = time.time()
         self.request_body: list[bytes] = []
         self.request_ended = 0
-        self.response_head = b""
+        self.response_fields: Fields = {}
         self.response_body: list[bytes] = []
         self.marks: list[tuple[int, int]] = []
         self.status = 0
         self.ended = 0
         self.outcome = "ok"
-        self.size = len(request_head)
+
+
+def finder(names: Iterable[str]) -> Callable[[bytes, int], Fields]:
+    """A function that picks these headers out of a complete head, given with its length.
+
+    One pass at C speed; the look-ahead on first letters skips most lines at once. The head must
+    have passed a strict parser: no folding, no bare LF, no space before the colon.
+    """
+    unique = sorted({name.lower() for name in names})
+    letters = "".join(sorted({letter for name in unique for letter in (name[0], name[0].upper())}))
+    choice = "|".join(map(re.escape, unique))
+    pattern = rf"\r\n(?=[{re.escape(letters)}])((?i:{choice})):[ \t]*([^\r\n]*)"
+    findall = re.compile(pattern.encode("latin-1")).findall
+
+    def find(data: bytes, end: int) -> Fields:
+        return {name.lower(): value for name, value in findall(data, 0, end)}
+
+    return find
 
 
 class Sink(Protocol):
@@ -101,17 +124,26 @@ class Admission:
     ) -> None:
         self.cells = board.pages[worker]
         self.max_body_bytes = settings.max_body_bytes
+        self.in_flight = 0  # requests awaiting their answer, sampled or not
         self.observing = 0
         self._taken = 0
         self._settings, self._sink, self._draw = settings, sink, draw
+        self._max_bytes = settings.max_queue_bytes
         self._switches = board.switches
         self._position = positions(settings.salt.encode())
         self._prefixes = tuple(
             f"POST {path}{end}".encode() for path in settings.endpoints for end in (" ", "?")
         )
         keys = (settings.sampling_header,) if settings.sampling_header else ("x-request-id", "traceparent")
-        self._keys = tuple(_needle(name) for name in keys)
-        self._marker = _needle(MARKER)
+        self._keys = tuple(name.lower().encode() for name in keys)
+        self._boosts = settings.boosts
+        names = captured_names(settings)
+        self._find = finder({*names, *keys, MARKER, *NO_LOG, *_FRAMING, *boost_headers(settings)})
+        self.response_fields = finder((*_RESPONSE_CAPTURED, *_FRAMING))
+        self._half_in_flight = settings.max_in_flight * _WATERMARK
+        self._half_items = settings.max_queue_items * _WATERMARK
+        self._half_bytes = settings.max_queue_bytes * _WATERMARK
+        self._half_spool = settings.spool_max_bytes * _WATERMARK
 
     @property
     def held(self) -> int:
@@ -120,36 +152,37 @@ class Admission:
 
     def admit(self, data: bytes, began: int) -> Exchange | None:
         """The exchange to observe, or None; `data` starts with a complete request head."""
-        cells = self.cells
         if not data.startswith(self._prefixes):
-            cells[_UNSUPPORTED] += 1
+            self.cells[_UNSUPPORTED] += 1
             return None
-        head = data[: data.find(b"\r\n\r\n") + 2]
-        lower = head.lower()
-        if self._marker in lower:
-            cells[_MARKED] += 1
+        end = data.find(b"\r\n\r\n")
+        fields = self._find(data, end)
+        if _MARKER in fields:
+            self.cells[_MARKED] += 1
             return None
-        position = self._where(head, lower)
-        fraction = self._fraction(head, lower)
+        position = self._where(fields)
+        fraction = self._switches[0]
+        if self._boosts and fraction:
+            fraction = self._boosted(data, fields, fraction)
         if position >= fraction:
-            cells[_NOT_SAMPLED] += 1
+            self.cells[_NOT_SAMPLED] += 1
             return None
-        cells[_SAMPLED] += 1
-        keep = self._keep()
-        reason = self._refusal(lower, position, fraction * keep)
+        self.cells[_SAMPLED] += 1
+        threshold = fraction * self._keep()
+        reason = self._refusal(fields, position, threshold)
         if reason:
-            cells[_DROPS[reason]] += 1
+            self.cells[_DROPS[reason]] += 1
             return None
         self.observing += 1
-        exchange = Exchange(head, fraction * keep, began, cells[_IN_FLIGHT])
-        self._taken += exchange.size
-        return exchange
+        self._taken += end
+        target = data[5 : data.find(b" ", 5)]
+        return Exchange(target, fields, threshold, began, in_flight=self.in_flight, size=end)
 
-    def grow(self, exchange: Exchange, count: int) -> str | None:
-        """Account for `count` more captured bytes; a reason where they are too many."""
+    def grow(self, exchange: Exchange, count: int) -> bool:
+        """Account for `count` more captured bytes; False where they are too many."""
         exchange.size += count
         self._taken += count
-        return "memory_full" if self.held > self._settings.max_queue_bytes else None
+        return self._taken - self._sink.released <= self._max_bytes
 
     def drop(self, exchange: Exchange, reason: str) -> None:
         """Forget an exchange under observation."""
@@ -165,55 +198,71 @@ class Admission:
         self.observing -= 1
         self._sink.offer(exchange)
 
-    def _where(self, head: bytes, lower: bytes) -> float:
-        for needle in self._keys:
-            value = _value(head, lower, needle)
+    def _where(self, fields: Fields) -> float:
+        for key in self._keys:
+            value = fields.get(key)
             if value:
                 # All requests of a trace, on every replica, share its trace id (W3C traceparent).
-                return self._position(value[3:35] if needle == b"\r\ntraceparent:" else value)
+                return self._position(value[3:35] if key == b"traceparent" else value.rstrip())
         self.cells[_UNKEYED] += 1
         return self._draw()
 
-    def _fraction(self, head: bytes, lower: bytes) -> float:
-        fraction = self._switches[0]
-        if not fraction or not self._settings.boosts:
-            return fraction
-        for boost in self._settings.boosts:
-            if boost.path is not None and _path(head) != boost.path:
+    def _boosted(self, data: bytes, fields: Fields, fraction: float) -> float:
+        path = path_of(data[5 : data.find(b" ", 5)])
+        for boost in self._boosts:
+            if boost.path is not None and boost.path != path:
                 continue
             if boost.header is not None:
-                value = _value(head, lower, _needle(boost.header))
-                if value is None or (boost.value is not None and value.decode("latin-1") != boost.value):
+                value = fields.get(boost.header.lower().encode("latin-1"))
+                if value is None or (boost.value is not None and _text(value) != boost.value):
                     continue
             return boost.fraction
         return fraction
 
     def _keep(self) -> float:
-        settings, sink = self._settings, self._sink
-        pressure = max(
-            self.observing / settings.max_in_flight,
-            len(sink) / settings.max_queue_items,
-            (self._taken - sink.released) / settings.max_queue_bytes,
-            sink.used / settings.spool_max_bytes,
-        )
-        if pressure <= _WATERMARK:
+        sink = self._sink
+        held = self._taken - sink.released
+        if (
+            self.observing <= self._half_in_flight
+            and len(sink) <= self._half_items
+            and held <= self._half_bytes
+            and sink.used <= self._half_spool
+        ):
             return 1.0
+        pressure = _WATERMARK * max(
+            self.observing / self._half_in_flight,
+            len(sink) / self._half_items,
+            held / self._half_bytes,
+            sink.used / self._half_spool,
+        )
         return max(_FLOOR, 1.0 - (1.0 - _FLOOR) * (pressure - _WATERMARK) / (1.0 - _WATERMARK))
 
-    def _refusal(self, lower: bytes, position: float, threshold: float) -> str | None:
-        if any(needle in lower for needle in NO_LOG):
-            return "no_log"
+    def _refusal(self, fields: Fields, position: float, threshold: float) -> str | None:
         if self.observing >= self._settings.max_in_flight:
             return "in_flight_full"
-        if self.held >= self._settings.max_queue_bytes:
+        if self._taken - self._sink.released >= self._max_bytes:
             return "memory_full"
         if position >= threshold:
             return "thinned"
         # llhttp takes any coding list that ends in chunked; the body would still be coded.
-        at = lower.find(b"\r\ntransfer-encoding:")
-        if at >= 0 and lower[at + 20 : lower.find(b"\r\n", at + 20)].strip() != b"chunked":
+        if fields.get(b"transfer-encoding", b"chunked").strip().lower() != b"chunked":
             return "ambiguous"
+        for name, value in _NO_LOG:
+            if name in fields and value in (None, fields[name].rstrip().lower()):
+                return "no_log"
         return None
+
+
+def boost_headers(settings: Settings) -> tuple[str, ...]:
+    """Headers that boosts look at."""
+    return tuple(boost.header for boost in settings.boosts if boost.header)
+
+
+def captured_names(settings: Settings) -> frozenset[str]:
+    """The allow-list of request headers, lower case; credentials are never in it."""
+    configured = (*settings.captured_headers, settings.sampling_header, settings.subject_header)
+    names = {*_ALWAYS_CAPTURED, *(name.lower() for name in configured if name)}
+    return frozenset(names - NEVER_CAPTURED)
 
 
 class Renderer:
@@ -223,27 +272,26 @@ class Renderer:
     """
 
     def __init__(self, settings: Settings, stream: str, worker: int) -> None:
-        names = {*_ALWAYS_CAPTURED, *settings.captured_headers}
-        names.update(filter(None, (settings.sampling_header, settings.subject_header)))
-        self._request = _needles(names)
-        self._response = _needles(_RESPONSE_HEADERS)
+        self._request = frozenset(name.encode("latin-1") for name in captured_names(settings))
+        self._response = frozenset(name.encode() for name in _RESPONSE_CAPTURED)
         self._subject = settings.subject_header.lower() if settings.subject_header else None
         self._stream, self._worker = stream, worker
 
     def __call__(self, exchange: Exchange, number: int) -> tuple[Capture, str | None]:
         """The record and its data subject, if its header is configured and sent."""
         began = exchange.began
-        headers = _picked(exchange.request_head, self._request)
+        headers = {_text(n): _text(v) for n, v in exchange.fields.items() if n in self._request}
+        answered = {_text(n): _text(v) for n, v in exchange.response_fields.items() if n in self._response}
         capture = Capture(
             id=f"{self._stream}-{number}",
             number=number,
             received_at=exchange.received_at,
             method="POST",
-            path=_path(exchange.request_head),
+            path=path_of(exchange.target),
             request_headers=headers,
             request_body=b"".join(exchange.request_body),
             status=exchange.status,
-            response_headers=_picked(exchange.response_head, self._response),
+            response_headers=answered,
             response_body=b"".join(exchange.response_body),
             marks=[((at - began) // 1000, length) for at, length in exchange.marks],
             duration_us=(exchange.ended - began) // 1000,
@@ -256,36 +304,10 @@ class Renderer:
         return capture, headers.get(self._subject) if self._subject else None
 
 
-def _needle(name: str) -> bytes:
-    return f"\r\n{name.lower()}:".encode("latin-1")
+def _text(value: bytes) -> str:
+    return value.rstrip().decode("latin-1")
 
 
-def _needles(names: Iterable[str]) -> tuple[tuple[str, bytes], ...]:
-    allowed = {name.lower() for name in names} - NEVER_CAPTURED
-    return tuple((name, _needle(name)) for name in sorted(allowed))
-
-
-def _value(head: bytes, lower: bytes, needle: bytes) -> bytes | None:
-    at = lower.find(needle)
-    if at < 0:
-        return None
-    at += len(needle)
-    return head[at : lower.find(b"\r\n", at)].strip()
-
-
-def _picked(head: bytes, needles: tuple[tuple[str, bytes], ...]) -> dict[str, str]:
-    lower = head.lower()
-    values = ((name, _value(head, lower, needle)) for name, needle in needles)
-    return {name: value.decode("latin-1") for name, value in values if value is not None}
-
-
-def _path(head: bytes) -> str:
-    target = head[head.find(b" ") + 1 : head.find(b" HTTP/1.")]
+def path_of(target: bytes) -> str:
+    """The path of a request target; a query string may carry a key and is never kept."""
     return target.partition(b"?")[0].decode("latin-1")
-
-
-def final_head(head: bytes) -> bytes:
-    """Without the interim (1xx) heads before it."""
-    while head[9:10] == b"1":
-        head = head[head.find(b"\r\n\r\n") + 4 :]
-    return head[: head.find(b"\r\n\r\n") + 2]

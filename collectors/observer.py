@@ -14,13 +14,13 @@ from typing import Any
 
 import httptools
 
-from collectors.admission import Admission, Exchange, final_head
+from collectors.admission import Admission, Exchange
 from collectors.counters import CELL, UNOBSERVED
 
 MAX_HEAD_BYTES = 1 << 16
 _BEGIN, _HEADERS, _DONE = object(), object(), object()
 _FINAL = 200  # statuses below are interim
-_IN_FLIGHT = CELL["gauge:in_flight"]
+_WHOLE = 4  # events of a message with a body that came in one read
 _STOPS = {reason: CELL[f"unobserved:{reason}"] for reason in UNOBSERVED}
 # What becomes of the exchange under observation when its connection cannot be followed further.
 _DROP = {"tunnel": "upgrade", "pipelined": "pipelined", "observer_error": "observer_error"}
@@ -32,10 +32,15 @@ class _Tape:
     def __init__(self) -> None:
         self.events: list[Any] = []
         append = self.events.append
-        self.on_message_begin = partial(append, _BEGIN)
         self.on_headers_complete: Callable[[], None] = partial(append, _HEADERS)
         self.on_body = append
         self.on_message_complete = partial(append, _DONE)
+
+
+class _RequestTape(_Tape):
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_message_begin = partial(self.events.append, _BEGIN)
 
 
 class Observer:
@@ -57,6 +62,7 @@ class Observer:
         "_may_switch",
         "_message_bytes",
         "_requests",
+        "_response_head",
         "_responses",
         "_status",
         "awaiting",
@@ -79,18 +85,19 @@ class Observer:
         self._may_switch = False  # Upgrade or CONNECT was asked for
         self._began = 0
         self._message_bytes = 0
+        self._response_head = b""  # of a sampled exchange, while it is incomplete
         self._status = 0  # of the final answer, once its head is complete
-        requests, responses = _Tape(), _Tape()
+        requests, responses = _RequestTape(), _Tape()
         self._requests, self._responses = requests.events, responses.events
         self._feed_request = httptools.HttpRequestParser(requests).feed_data
         self._feed_response = _response_feed(responses)
 
     def request(self, data: bytes, now: int) -> bool:
         """One read from the client; whether it completed a request's head."""
-        if self.awaiting and not self.in_request:
+        fresh = not self.in_request
+        if fresh and self.awaiting:
             self.stop("tunnel" if self._may_switch else "pipelined")
             return False
-        fresh = not self.in_request
         try:
             self._feed_request(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -101,13 +108,34 @@ class Observer:
         except httptools.HttpParserError:
             self.stop("h2" if data.startswith(b"PRI * HTTP/2") else "unparseable")
             return False
+        events = self._requests
+        if fresh and len(events) == _WHOLE and events[-1] is _DONE and events[1] is _HEADERS:
+            # The common case, one request with a body in one read, without the loop over events.
+            self.awaiting = True
+            admission = self._admission
+            admission.in_flight += 1
+            exchange = admission.admit(data, now)
+            if exchange is not None:
+                self._begin(exchange, events[2], now)
+            self._is_head_request = data.startswith(b"HEAD ")
+            events.clear()
+            return True
         completed = self._request_events(data, now, fresh=fresh)
-        self._requests.clear()
+        events.clear()
         if self._head_open:
             self._head += data
             if len(self._head) > MAX_HEAD_BYTES:
                 self.stop("head_too_large")
         return completed
+
+    def _begin(self, exchange: Exchange, body: bytes, now: int) -> None:
+        """A sampled request that came whole."""
+        self._exchange = exchange
+        exchange.request_body.append(body)
+        exchange.request_ended = now
+        if self._grown(exchange, len(body)) and self._may_switch:
+            self._drop(exchange, "upgrade")
+        self._message_bytes = 0
 
     def _request_events(self, data: bytes, now: int, *, fresh: bool) -> bool:
         completed = False
@@ -124,7 +152,7 @@ class Observer:
                 fresh = False
                 self.in_request = self.awaiting = self._head_open = True
                 self._began = now
-                self._cells[_IN_FLIGHT] += 1
+                self._admission.in_flight += 1
             elif event is _HEADERS:
                 completed = True
                 exchange = self._admitted(self._head + data if self._head else data)
@@ -165,12 +193,14 @@ class Observer:
             self.stop("unparseable")
             return
         exchange = self._exchange
-        if exchange is not None and not exchange.status:
-            exchange.response_head += data
-        self._response_events(exchange, now)
-        self._responses.clear()
+        events = self._responses
+        if exchange is None and events and type(events[0]) is bytes and type(events[-1]) is bytes:
+            pass  # the middle of an answer that nobody keeps
+        else:
+            self._response_events(exchange, data, now)
+        events.clear()
 
-    def _response_events(self, exchange: Exchange | None, now: int) -> None:
+    def _response_events(self, exchange: Exchange | None, data: bytes, now: int) -> None:
         length = 0
         for event in self._responses:
             if type(event) is bytes:
@@ -181,30 +211,39 @@ class Observer:
                 if self._status:
                     self._answered(exchange, now, length)
                     exchange, length = None, 0
-            elif event is _BEGIN:
-                if not self.awaiting:
-                    self.stop("unsolicited_response")
-                    return
+            elif not self.awaiting:
+                self.stop("unsolicited_response")
+                return
             elif event >= _FINAL:
                 self._status = event
                 if exchange is not None:
-                    exchange.status = event
-                    exchange.response_head = final_head(exchange.response_head)
+                    self._final_head(exchange, event, data)
         if exchange is not None:
-            self._progress(exchange, now, length)
+            self._progress(exchange, data, now, length)
 
-    def _progress(self, exchange: Exchange, now: int, length: int) -> None:
+    def _final_head(self, exchange: Exchange, status: int, data: bytes) -> None:
+        """The head of the final answer is complete; interim ones (1xx) may stand before it."""
+        head = self._response_head + data if self._response_head else data
+        self._response_head = b""
+        while head[9:10] == b"1":
+            head = head[head.find(b"\r\n\r\n") + 4 :]
+        exchange.status = status
+        exchange.response_fields = self._admission.response_fields(head, head.find(b"\r\n\r\n"))
+
+    def _progress(self, exchange: Exchange, data: bytes, now: int, length: int) -> None:
         if length:
             exchange.marks.append((now, length))
             self._grown(exchange, length)
-        elif not exchange.status and len(exchange.response_head) > MAX_HEAD_BYTES:
-            self.stop("head_too_large")
+        elif not exchange.status:
+            self._response_head += data
+            if len(self._response_head) > MAX_HEAD_BYTES:
+                self.stop("head_too_large")
 
     def _answered(self, exchange: Exchange | None, now: int, length: int) -> None:
         """The final answer is complete."""
         self._status = 0
         self.awaiting = self._may_switch = False
-        self._cells[_IN_FLIGHT] -= 1
+        self._admission.in_flight -= 1
         if exchange is None:
             return
         if length:
@@ -239,12 +278,13 @@ class Observer:
 
     def _grown(self, exchange: Exchange, count: int) -> Exchange | None:
         self._message_bytes += count
-        reason = self._admission.grow(exchange, count)
+        held = self._admission.grow(exchange, count)
         if self._message_bytes > self._admission.max_body_bytes:
-            reason = "too_large"
-        if reason is None:
+            self._drop(exchange, "too_large")
+        elif held:
             return exchange
-        self._drop(exchange, reason)
+        else:
+            self._drop(exchange, "memory_full")
         return None
 
     def _drop(self, exchange: Exchange, reason: str) -> None:
@@ -281,7 +321,7 @@ class Observer:
 
     def _leave(self) -> None:
         if self.following and self.awaiting:
-            self._cells[_IN_FLIGHT] -= 1
+            self._admission.in_flight -= 1
         self.following = False
 
 
@@ -299,7 +339,5 @@ def _response_feed(tape: _Tape) -> Callable[[bytes], None]:
 
 def _ends_with_connection(exchange: Exchange) -> bool:
     """Whether the answer has no other end than the connection's (RFC 9112 6.3, case 8)."""
-    lower = exchange.response_head.lower()
-    return bool(exchange.status) and not any(
-        name in lower for name in (b"\r\ncontent-length:", b"\r\ntransfer-encoding:")
-    )
+    fields = exchange.response_fields
+    return bool(exchange.status) and b"content-length" not in fields and b"transfer-encoding" not in fields

@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 from bisect import bisect_left
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic_ns
 from typing import cast
@@ -49,6 +50,8 @@ class Splicer:
         self.connections: set[Client] = set()
         self.host_value = settings.host_value if settings.rewrite_host else None
         self._settings, self._tls = settings, upstream_tls
+        self._overhead = [0] * (len(_BOUNDS_NS) + 1)
+        self._overhead_ns = 0
 
     def client(self) -> Client:
         """The protocol factory of the listener."""
@@ -77,9 +80,17 @@ class Splicer:
 
     def spent(self, nanoseconds: int) -> None:
         """Count what we added to one request."""
+        self._overhead[bisect_left(_BOUNDS_NS, nanoseconds)] += 1
+        self._overhead_ns += nanoseconds
+
+    def publish(self) -> None:
+        """Move what was counted here to the board (a list is cheaper per request than the board)."""
         cells = self.cells
-        cells[_OVERHEAD + bisect_left(_BOUNDS_NS, nanoseconds)] += 1
-        cells[_OVERHEAD_SUM] += nanoseconds
+        for index, count in enumerate(self._overhead):
+            cells[_OVERHEAD + index] += count
+            self._overhead[index] = 0
+        cells[_OVERHEAD_SUM] += self._overhead_ns
+        self._overhead_ns = 0
 
     def drain(self) -> None:
         """Close what is idle now; the rest closes when its answer is complete."""
@@ -109,6 +120,7 @@ class Client(asyncio.Protocol):
         self.splicer = splicer
         self.transport: asyncio.Transport | None = None
         self.upstream: Upstream | None = None
+        self.send: Callable[[bytes], None] | None = None  # to the upstream; None until it is connected
         self.observer: Observer | None = None
         self.ended = False  # the client sent FIN
         self._accepted = 0
@@ -127,14 +139,23 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         began = monotonic_ns()
-        upstream = self.upstream
-        if upstream is None:
+        send = self.send
+        if send is None:
             self._wait(data)
             return
-        upstream.write(data)
-        self._observe(data, began)
+        send(data)
+        observer = self.observer
+        if observer is not None and observer.following:
+            try:
+                if observer.request(data, began):
+                    self.splicer.spent(monotonic_ns() - began)
+            except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
+                observer.stop("observer_error")
+        elif observer is None:
+            self._observe(data, began)
 
     def _observe(self, data: bytes, began: int) -> None:
+        """As above, for the first read; connections that carry nothing cost no parsers."""
         observer = self.observer
         if observer is None:
             observer = self.observer = Observer(self.splicer.admission)
@@ -158,7 +179,7 @@ class Client(asyncio.Protocol):
 
     def connected(self, upstream: Upstream) -> None:
         """The upstream is there: pass on what waited."""
-        self.upstream = upstream
+        self.upstream, self.send = upstream, upstream.write
         self._debt = monotonic_ns() - self._accepted
         early, self._early = self._early, []
         for data in early:
@@ -201,11 +222,6 @@ class Client(asyncio.Protocol):
             self._close()  # nothing was asked
         return self.transport is not None and self.transport.can_write_eof()
 
-    def write(self, data: bytes) -> None:
-        """Towards the client."""
-        if self.transport is not None:
-            self.transport.write(data)
-
     def finish(self) -> None:
         """The upstream sent FIN."""
         _finish(self.transport, both=self.ended)
@@ -234,13 +250,13 @@ class Client(asyncio.Protocol):
         if self._connecting is not None:
             self._connecting.cancel()
         self._closed("client_left")
-        upstream, self.upstream = self.upstream, None
+        upstream, self.upstream, self.send = self.upstream, None, _discard
         if upstream is not None:
             upstream.abort(reset=exc is not None)
 
     def upstream_lost(self, *, reset: bool) -> None:
         """The upstream's connection is gone, by reset or in order."""
-        self.upstream = None
+        self.upstream, self.send = None, _discard
         waiting = self.observer is not None and self.observer.following and self.observer.awaiting
         if waiting and not self.ended:
             self.splicer.upstream_error("reset" if reset else "closed_early")
@@ -289,12 +305,12 @@ class RewritingClient(Client):
 
     def data_received(self, data: bytes) -> None:
         began = monotonic_ns()
-        upstream, observer = self.upstream, self.observer
-        if upstream is None:
+        send, observer = self.send, self.observer
+        if send is None:
             self._wait(data)
             return
         if observer is not None and observer.switched:
-            upstream.write(data)
+            send(data)
             return
         at_head = observer is None or not observer.in_request
         if at_head:
@@ -309,7 +325,7 @@ class RewritingClient(Client):
             self.splicer.upstream_error("rewrite_out_of_sync")
             self.abort("client_left")
             return
-        upstream.write(rewritten)
+        send(rewritten)
 
 
 class Upstream(asyncio.Protocol):
@@ -320,6 +336,8 @@ class Upstream(asyncio.Protocol):
         self._client: Client | None = client
         self._transport: asyncio.Transport | None = None
         self._ended = False
+        self.write: Callable[[bytes], None] = _discard
+        self._send: Callable[[bytes], None] = _discard
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -327,14 +345,16 @@ class Upstream(asyncio.Protocol):
         if self._client is None or self._client.transport is None:
             self._transport.abort()
         else:
+            self.write = self._transport.write
+            self._send = self._client.transport.write
             self._client.connected(self)
 
     def data_received(self, data: bytes) -> None:
+        now = monotonic_ns()
+        self._send(data)
         client = self._client
         if client is None:
             return
-        now = monotonic_ns()
-        client.write(data)
         observer = client.observer
         if observer is None or not observer.following:
             return
@@ -350,11 +370,6 @@ class Upstream(asyncio.Protocol):
         if self._client is not None:
             self._client.finish()
         return self._transport is not None and self._transport.can_write_eof()
-
-    def write(self, data: bytes) -> None:
-        """Towards the upstream."""
-        if self._transport is not None:
-            self._transport.write(data)
 
     def finish(self) -> None:
         """The client sent FIN."""
@@ -383,7 +398,7 @@ class Upstream(asyncio.Protocol):
 
     def abort(self, *, reset: bool) -> None:
         """The client is gone: so is the upstream's work."""
-        self._client = None
+        self._client, self._send = None, _discard
         if self._transport is not None:
             if reset:
                 _set_reset(self._transport)
@@ -394,6 +409,10 @@ class Upstream(asyncio.Protocol):
         client, self._client = self._client, None
         if client is not None:
             client.upstream_lost(reset=exc is not None)
+
+
+def _discard(data: bytes) -> None:
+    """Where bytes go whose receiver is gone."""
 
 
 def _finish(transport: asyncio.Transport | None, *, both: bool) -> None:

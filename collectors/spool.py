@@ -29,6 +29,7 @@ KEY_BYTES = 32
 STORE_ID = "store.id"
 _SEGMENT = re.compile(r"(?P<stream>w\d+-[0-9a-f]+)-(?P<number>\d{6,})\.seg")
 _POLL_SECONDS = 0.05  # a killed worker loses at most what came since the last write
+_WAKE_ITEMS = 64  # do not wait for the next poll when exchanges come fast
 _COUNTERS_SECONDS = 0.1
 _RETRY_SECONDS = 1.0
 _HOUSEKEEPING_SECONDS = 1.0
@@ -183,6 +184,7 @@ class Writer(Generic[Item]):
         self._last_account: Counters | None = None
         self._due = {"counters": 0.0, "retry": 0.0, "housekeeping": 0.0}
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._syncer = threading.Thread(target=self._sync, name="spool-sync", daemon=True)
 
@@ -196,16 +198,22 @@ class Writer(Generic[Item]):
 
     def offer(self, item: Item) -> None:
         """Take one item; the caller has checked the bounds."""
-        self.queue.append(item)
+        queue = self.queue
+        queue.append(item)
+        if len(queue) == _WAKE_ITEMS:
+            self._wake.set()
 
     def close(self, timeout: float = 5.0) -> None:
         """Write what is queued and the final account; wait at most `timeout` seconds."""
         self._stop.set()
+        self._wake.set()
         self._thread.join(timeout)
         self._syncer.join(timeout)
 
     def _run(self) -> None:
-        while not self._stop.wait(_POLL_SECONDS):
+        while not self._stop.is_set():
+            self._wake.wait(_POLL_SECONDS)
+            self._wake.clear()
             self._turn()
         self._turn(final=True)
 

@@ -15,9 +15,9 @@ nonce (NIST SP 800-38D 8.2.1: deterministic construction).
 from __future__ import annotations
 
 import struct
-import zlib
 from hashlib import blake2b
 from typing import NamedTuple
+from zlib import crc32
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -136,7 +136,7 @@ class Header(NamedTuple):
 def pack_header(header: Header) -> bytes:
     """The header's bytes with their checksum."""
     head = _UNCHECKED.pack(MAGIC, VERSION, *header)
-    return head + _CHECK.pack(zlib.crc32(head))
+    return head + _CHECK.pack(crc32(head))
 
 
 def unpack_header(data: bytes | memoryview, at: int = 0) -> Header | None:
@@ -147,7 +147,7 @@ def unpack_header(data: bytes | memoryview, at: int = 0) -> Header | None:
     (check,) = _CHECK.unpack_from(data, at + _UNCHECKED.size)
     if magic != MAGIC or version != VERSION or length > MAX_PAYLOAD:
         return None
-    if zlib.crc32(data[at : at + _UNCHECKED.size]) != check:
+    if crc32(data[at : at + _UNCHECKED.size]) != check:
         return None
     return Header(kind, length, sequence, subject)
 
@@ -169,7 +169,8 @@ class Seal:
         """One frame, ready to append."""
         payload = _encoder.encode(record)
         kind = CAPTURE if type(record) is Capture else COUNTERS
-        head = pack_header(Header(kind, len(payload) + _TAG_BYTES, sequence, subject))
+        head = _UNCHECKED.pack(MAGIC, VERSION, kind, len(payload) + _TAG_BYTES, sequence, subject)
+        head += _CHECK.pack(crc32(head))
         return head + self._aead.encrypt(sequence.to_bytes(12, "big"), payload, head)
 
     def open(self, header: Header, sealed: bytes) -> Record:

@@ -111,7 +111,7 @@ class Worker:
         server = await loop.create_server(
             splicer.client, sock=listener, ssl=_client_tls(self.settings), backlog=socket.SOMAXCONN
         )
-        beat = asyncio.create_task(self._beat())
+        beat = asyncio.create_task(self._beat(splicer))
         await stop.wait()
         loop.remove_reader(self.parent)
         server.close()
@@ -126,14 +126,16 @@ class Worker:
         splicer.abort()
         await asyncio.sleep(0)
 
-    async def _beat(self) -> None:
+    async def _beat(self, splicer: Splicer) -> None:
         """Gauges for the admin port, and a sign of life for the parent."""
         cells, writer = self.cells, self.writer
         while True:
             cells[CELL["gauge:heartbeat"]] = time.monotonic_ns()
+            cells[CELL["gauge:in_flight"]] = self.admission.in_flight
             cells[CELL["gauge:queue_items"]] = len(writer)
             cells[CELL["gauge:queue_bytes"]] = max(0, self.admission.held)
             cells[CELL["gauge:spool_bytes"]] = writer.used
+            splicer.publish()
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
 
