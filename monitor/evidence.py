@@ -281,6 +281,7 @@ class Engine:
         table = self._tables[1]
         counts = table.bank.cells.counts[:, 0]
         replays = counts.sum(axis=1)
+        borrowers: dict[int, int] = {}
         for row in sorted(self._young.intersection(table.row)):
             if replays[row] >= YOUNG_REPLAYS - 0.5:
                 self._young.discard(row)
@@ -289,7 +290,8 @@ class Engine:
             lenders = (table.rows.get((parent, signal)) for parent in parents_of(segment))
             lender = next((r for r in lenders if r is not None and replays[r] >= YOUNG_REPLAYS - 0.5), None)
             if lender is not None:
-                table.bank.lend(np.array([row]), counts[[lender]])
+                borrowers[row] = lender
+        table.bank.lend(np.array([*borrowers], np.int64), counts[[*borrowers.values()]])
 
     def _row(self, table: Table, row: int) -> Row:
         cells, (segment, signal) = table.bank.cells, table.keys[row]

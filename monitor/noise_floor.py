@@ -31,7 +31,7 @@ CELLS = len(FLOORS)
 # Timid bets tell apart floors closer than a cell, which no alarm needs: without .05 and .1 a 15-point
 # drop is found 2 to 8 % sooner at every floor tried (tests/benchmarks/alarms.py, B3).
 KAPPAS = np.array([0.2, 0.4, 0.7, 0.95])
-KNOTS = np.array([0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 0.9, 1.0])
+KNOTS = np.array([0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0])
 IDLE = 1 / 7
 # exp(600) is far beyond any alarm and far from overflow when multiplied by a wealth.
 LOG_LIMIT = 600.0
