@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from monitor import latency
 from monitor.config import Config
+from monitor.display import UNHEALTHY
 from monitor.health import baseline_illness
 from monitor.ledger import Entry, Keys
-from monitor.logged import UNHEALTHY
 from monitor.pairing import Paired
 from monitor.pipeline import Judged
 from monitor.records import Exchange, Pair, Segmenter

@@ -6,16 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from monitor.display import UNHEALTHY, ShownPair
 from monitor.latency import Legs
 from monitor.ledger import Entry
 from monitor.observations import Observation
-from monitor.records import Segment
+from monitor.records import Score, Segment
 from monitor.segments import segment_names
 from monitor.signals import SIGNALS
 
 Crosses = Sequence[Sequence[str]]
-UNHEALTHY = "baseline_"
-"""Prefix of flags that say the baseline's own answer was unfit: agreeing with a loop proves nothing."""
 _NO_LATENCY = frozenset({"warmup", "cached"})
 
 
@@ -98,3 +97,31 @@ def _latencies(legs: Sequence[float | None]) -> dict[str, Legs]:
 def segments_of_row(segments: Mapping[str, str], crosses: Crosses) -> tuple[Segment, ...]:
     """Segment names from the store's map."""
     return segment_names({name: value for name, value in segments.items() if name != "all"}, crosses)
+
+
+def shown_entry(entry: Entry, crosses: Crosses) -> ShownPair:
+    """A pair that was just scored, for the display."""
+    pair = entry.paired.pair
+    return ShownPair(
+        id=entry.exchange.id,
+        segments=segment_names(entry.dims, crosses),
+        # By name, as the store returns them: sums must come out bit for bit after a restart.
+        scores=tuple(entry.scored.scores[name] for name in sorted(entry.scored.scores)),
+        references=entry.scored.references,
+        flags=entry.flags,
+        replayed=pair is not None and pair.replay is not None,
+    )
+
+
+def shown_row(row: Sequence[Any], crosses: Crosses) -> ShownPair:
+    """A row of the query `replay_log`, for the display."""
+    _, _, _, segments, _, _, flags, _, pair_id, replayed, signals, xs, x0s, baselines, candidates = row
+    known = [entry for entry in zip(signals, xs, x0s, baselines, candidates, strict=True) if entry[0]]
+    return ShownPair(
+        id=pair_id,
+        segments=segments_of_row(segments, crosses),
+        scores=tuple(Score(name, x, baseline=b, candidate=c) for name, x, _, b, c in known),
+        references={name: x0 for name, _, x0, _, _ in known if x0 is not None},
+        flags=tuple(flags),
+        replayed=replayed,
+    )

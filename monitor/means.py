@@ -7,7 +7,7 @@ Starts at the last candidate change. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,19 @@ class Means:
     def keys(self) -> list[Key]:
         """All (segment, signal) that were measured."""
         return list(self._index)
+
+    def arrays(self) -> dict[str, Floats]:
+        """The state as arrays, rows in the order of `keys`."""
+        size = len(self)
+        return {"x": self._x[:size], "x0": self._x0[:size], "arms": self._arms[:size]}
+
+    @classmethod
+    def of(cls, keys: Iterable[Key], arrays: Mapping[str, Floats]) -> Means:
+        """The inverse of `keys` and `arrays`."""
+        made = cls()
+        made._index = {key: row for row, key in enumerate(keys)}
+        made._x, made._x0, made._arms = arrays["x"], arrays["x0"], arrays["arms"]
+        return made
 
     def clear(self) -> None:
         """A new candidate: everything starts again."""

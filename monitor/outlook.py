@@ -34,11 +34,11 @@ def verdict_of(standing: Standing, *, now: float, in_flight: int = 0) -> Verdict
     with standing.lock:
         moment = max(standing.engine.now, now)
         rows, missing = live_rows(standing.engine.rows(), config.evidence.detectable_drop, moment)
-        shown = standing.means.shown()
-        examples = {key: tuple(ids) for key, ids in standing.examples.items()}
-        counts, last = dict(standing.counts), standing.event_time
-        illness = dict(standing.illness)
-        since, pairs = standing.since, standing.counts.get(ALL, 0)
+        shown = standing.display.means.shown()
+        examples = {key: tuple(ids) for key, ids in standing.display.examples.items()}
+        counts, last = dict(standing.display.counts), standing.event_time
+        illness = dict(standing.display.illness)
+        since, pairs = standing.display.since, standing.display.counts.get(ALL, 0)
     filled = [_filled(row, shown, examples) for row in rows]
     filled += _shown_only(shown, {(row.segment, row.signal) for row in rows})
     explained = explain_rows(filled, _samples(standing, filled), _nulls(standing), tuple(config.segments))
@@ -155,9 +155,9 @@ def _warnings(
     pairs = counts.get(ALL, 0)
     if standing.config.replay.share == 0:
         yield "replay.share is 0: without a noise floor, agreement and flip-prone signals do not page"
-    elif pairs >= 100 and standing.replayed / pairs < THIN_REPLAYS:
+    elif pairs >= 100 and standing.display.replayed / pairs < THIN_REPLAYS:
         yield (
-            f"only {100 * standing.replayed / pairs:.1f} % of pairs were replayed: "
+            f"only {100 * standing.display.replayed / pairs:.1f} % of pairs were replayed: "
             f"noise floors are young ({', '.join(_why_not_replayed(standing)) or 'replay.share'})"
         )
 
@@ -189,7 +189,7 @@ def board_of(
         verdict=verdict,
         latency=latency,
         calibration_gap=_calibration(verdict),
-        samples={str(segment): n for segment, n in standing.counts.items()},
+        samples={str(segment): n for segment, n in standing.display.counts.items()},
         samples_needed=_needed(verdict),
         agreement=_agreement(verdict),
         budget_paid=standing.engine.paid,

@@ -161,7 +161,9 @@ class Service:
 
     def pairs(self, segment: str | None, signal: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
         """The worst pairs of a segment and signal, ids and scores; text only where it is stored."""
-        return archive.worst_pairs(self._standing.store, segment, signal, limit, self._standing.first_seq)
+        return archive.worst_pairs(
+            self._standing.store, segment, signal, limit, self._standing.display.first_seq
+        )
 
     def label(self, labels: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
         """Store delayed labels; unusable ones are counted, never fatal."""
