@@ -14,6 +14,7 @@ from tests.benchmarks.scored_runs import Run, Slice
 from tests.benchmarks.text_rivals import token_f1
 
 LARGE, BIG_LOSS, LOSS = 40, 0.20, 0.10
+_REFUSAL_SETS = frozenset({"xstest_completions", "llmdrift_sensitive"})
 _CORRELATED = ("answer", "constraint", "format")
 Slices = Sequence[Slice]
 
@@ -69,8 +70,11 @@ def control_alarms(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def correlation(parts: Slices) -> dict[str, Any]:
-    """Spearman of excess with loss on segments of >= 40 pairs; token-F1 and exact match beside it."""
-    large = [p for p in parts if p.truth and p.pairs >= LARGE]
+    """Spearman of excess with loss on segments of >= 40 pairs; token-F1 beside it.
+
+    Without the refusal sets: what they label is neither an answer, a constraint nor a format.
+    """
+    large = [p for p in parts if p.truth and p.pairs >= LARGE and p.run.pair.set not in _REFUSAL_SETS]
     loss = [p.truth.loss for p in large if p.truth]
     return {
         "segments": len(large),
