@@ -122,8 +122,10 @@ NO_QUANTITY: Final = re.compile(
     r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2}\b"
     r"|\b\d{1,2} (?:january|february|march|april|may|june|july|august|september|october|november|december)\b"
     r"|\b(?:\d+|two|three|four|five|six|seven|eight|nine|ten)[- ](?:or more |or fewer )?(?:words?|sentences?|paragraphs?|bullets?(?: points)?|"
-    r"times|lines?|sections?|letters?|characters?|placeholders?|highlighted|parts?|stanzas?|new lines|asterisks|"
-    r"year[- ]old|(?:mots?|palabras|phrases?|frases|paragraphes?|párrafos|fois|veces))\b",
+    r"lines?|sections?|letters?|characters?|placeholders?|highlighted|stanzas?|new lines|asterisks|"
+    r"(?:mots?|palabras|phrases?|frases|paragraphes?|párrafos))\b"
+    r"|\b(?:at least|at most|less than|more than|fewer than|exactly|no more than|minimum of) (?:\d+|\w+) (?:times?|times or more)\b"
+    r"|\b\d{1,3}[- ]year[- ]old\b",
     re.IGNORECASE,
 )
 # "how many", "how much", "what is the total", by language.
@@ -133,8 +135,8 @@ QUANTITY: Final = re.compile(
     r"speed|amount|weight|length|distance|median|mean|remainder)\b"
     r"|\b(?:calculate|compute|determine|find) (?:the|how)\b|\bin (?:total|all)\?|\baltogether\b"
     r"|wie ?vie[lr]e?\b|wie (?:lange|alt|hoch|weit)\b|cuánt[oa]s?\b|\bquant[oaie]s?\b|\bcombien\b|\bquel(?:le)? (?:est|somme|âge)\b"
-    r"|сколько|скільки|何[個人枚本円歳分時間日冊匹台杯回点袋ド%％キ]|いくつ|いくら|どれ[だく]|多少|几[个只岁天]|幾[個隻歲]|몇|얼마"
-    r"|กี่|เท่าไ|เท่าใด|কত|कितन|ఎంత|ఎన్ని|எத்தனை|எவ்வளவு|എത്ര|ಎಷ್ಟು|કેટલ|ਕਿੰਨ|\bngapi\b|\bkiasi gani\b|\bkaç\b|ne kadar"
+    r"|сколько|скільки|何[個人枚本円歳分時間日年週月冊匹台杯回点袋倍度頭羽軒ド%％キメグリパセポ]|いくつ|いくら|どれ[だく]|多少|几[个只岁天]|幾[個隻歲]|몇|얼마"
+    r"|กี่|เท่าไ|เท่าใด|কত|कितन|ఎంత|ఎన్ని|எத்தனை|எவ்வளவு|എത്ര|ಎಷ್ಟು|કેટલ|ਕਿੰਨ|\b\w{0,3}ngapi\b|\bkiasi gani\b|\bkaç\b|ne kadar"
     r"|bao nhiêu|\bberapa\b|\bhoeveel\b|\bile\b|\bكم\b|\bچند\b|\bכמה\b|πόσ[αεο]",
     re.IGNORECASE,
 )

@@ -74,13 +74,17 @@ def answer_prose(text: str) -> str:
 
 def expected_script(request: Request) -> str:
     """Writing system that the answer should be in: of the language asked for, else the request's own."""
-    asked = request_language.asked(request.prompt)
+    asked = _asked(request)
     return request_language.script(request.prompt) if asked is None else _EXPECTED_SCRIPT.get(asked, "latin")
 
 
 def expected_language(request: Request) -> str:
     """ISO 639 code that the answer should be in: asked for in words, else the request's own."""
-    return request_language.asked(request.prompt) or request_language.language(request.prompt)
+    return _asked(request) or request_language.language(request.prompt)
+
+
+def _asked(request: Request) -> str | None:
+    return request_language.asked(request.prompt) or request_language.asked(request.system)
 
 
 def _texts(pair: Pair) -> tuple[str, str] | None:

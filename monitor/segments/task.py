@@ -92,6 +92,6 @@ def is_math(text: str) -> bool:
 
 
 def _numbers(text: str) -> int:
-    """Distinct quantities in the text: no years, dates, ordinals or limits on the answer's length."""
+    """Quantities in the text: no years, dates, ordinals or limits on the answer's length."""
     text = tasks.NO_QUANTITY.sub(" ", text)
-    return len(set(tasks.NUMBER.findall(text))) + len(tasks.NUMBER_WORD.findall(text))
+    return len(tasks.NUMBER.findall(text)) + len(tasks.NUMBER_WORD.findall(text))

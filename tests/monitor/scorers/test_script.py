@@ -64,3 +64,9 @@ def test_the_label_names_both_languages() -> None:
     score = language(pair(ASK_GERMAN, GERMAN, ENGLISH))
     assert score is not None
     assert score.label == "de_to_en"
+
+
+def test_the_system_prompt_may_ask_for_a_language() -> None:
+    judged = pair("How many bags were sold?", GERMAN, ENGLISH, system="Always answer in German.")
+    assert value(language(judged)) == 1.0
+    assert value(language(pair("How many bags were sold?", GERMAN, ENGLISH))) is None

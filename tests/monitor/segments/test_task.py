@@ -57,6 +57,11 @@ def test_the_call_itself_declares_the_form(expected: str, body: dict[str, Any]) 
         ("math", "Solve x + 5 = 12 for x."),
         ("math", "ある商人が1袋20ドルで小麦を買い、30ドルで売った。商人は何袋の小麦を売ったか？"),
         ("math", "Muuzaji ananunua mifuko kwa $20 na kuuza kwa $30. Aliuza mifuko mingapi? Ni ngapi?"),
+        (
+            "math",
+            "ジェイムズは週に3回、毎回60メートル走ります。ジェイムズは1週間で何メートル走るでしょうか？",
+        ),
+        ("math", "Caroline is 3 times older than Ben. Ben is 3 times older than Chris. How old is Caroline?"),
         ("math", "What is 12 * 12?\n\nWrite the final number on the last line as: #### <number>"),
         ("chat", "Write exactly 4 paragraphs and mention the word tower at least 3 times. How are you?"),
         ("chat", "What was the price of the painting that sold on March 26th, 2013?"),
