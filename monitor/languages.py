@@ -130,7 +130,7 @@ def language(text: str) -> str:
     return detect(text).language
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _detect(text: str) -> Detection:
     system = scripts.script(text)
     if system == scripts.UNKNOWN:

@@ -44,7 +44,7 @@ def prose(text: str) -> str:
     return _NOT_PROSE.sub(" ", text) if marked else text
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _content(text: str) -> str:
     lines = [line for line in prose(text).splitlines() if any(map(str.isalpha, line))]
     if len(lines) < 2:
@@ -74,7 +74,7 @@ def script(prompt: str) -> str:
     return scripts.script(content(prompt))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _asked(text: str) -> str | None:
     lowered = text.lower()
     if LATIN_NAMES.isdisjoint(_WORD.findall(lowered)) and not any(mark in lowered for mark in NAME_MARKS):

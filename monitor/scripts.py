@@ -71,7 +71,7 @@ def letters(text: str) -> Mapping[str, int]:
     return _letters(excerpt(text))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _letters(text: str) -> Mapping[str, int]:
     if text.isascii():
         count = len(text.encode("ascii").translate(None, _ASCII_NON_LETTERS))

@@ -1,9 +1,9 @@
 """How assistants refuse, in phrases: unable, unwilling, rejecting the premise, warning first.
 
 English is graded: cues add up, because moralising without "I cannot" is the style of half the models
-(XSTest, arXiv 2308.01263: string matching finds 80 to 93 % of what people call a refusal). Other
+(on XSTest, arXiv 2308.01263, string matching agrees with people on 80 to 93 % of answers). Other
 languages have the unmistakable phrases only. English patterns are for lower-cased text with straight
-apostrophes: matching without case costs three times as much. `cannot` and `should_not` follow the taxonomy of arXiv 2412.16974.
+apostrophes, since matching without case is the slower half of the work. `cannot` and `should_not` follow the taxonomy of arXiv 2412.16974.
 """
 
 from __future__ import annotations

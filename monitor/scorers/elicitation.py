@@ -22,7 +22,7 @@ _HEDGED: Final = 2_000
 _WORDS: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
 # Characters per word where words are not counted one by one.
 _WORD_LENGTH: Final = {"ja": 2.0, "zh": 1.6, "ko": 3.0}
-# Three more hedges per 100 words is about the distance of a cautious model from a plain one.
+# One hedge in sixteen words more than the baseline is the end of this scale.
 _FULL_HEDGING: Final = 6.0
 
 
@@ -33,7 +33,7 @@ def _texts(pair: Pair) -> tuple[str, str] | None:
     return excerpt(pair.baseline.text, _EXAMINED), excerpt(pair.candidate.text, _EXAMINED)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def hedges_per_100_words(text: str, language: str) -> float | None:
     """Density of hedging words, None for languages without a list."""
     hedges = lexicon.HEDGES.get(language)
@@ -60,7 +60,7 @@ def hedging(pair: Pair) -> Score | None:
     return Score("hedging", value, language, words, round(before, 3), round(after, 3))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def manners(text: str) -> frozenset[str]:
     """Which of preamble, apology, disclaimer and closing offer the text has."""
     text = text.strip().replace("’", "'").lower()
@@ -78,7 +78,7 @@ def _any(phrases: tuple[str, ...], text: str) -> bool:
     return any(phrase in text for phrase in known)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def markup(text: str) -> frozenset[str]:
     """Which Markdown constructs the text uses."""
     return frozenset(

@@ -40,7 +40,7 @@ def refuses(text: str, prompt: str = "") -> Refusal | None:
     return _refuses(text[:_EXAMINED], lexicon.LEADING.search(prompt[-2_000:].lower()) is not None)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _refuses(text: str, leading: bool) -> Refusal | None:  # noqa: FBT001  a cache key, called from one place
     text = text.strip().replace("’", "'").lower()
     sentences = [s for s in _SENTENCE.split(text[:_OPENING], maxsplit=6) if s.strip()]

@@ -61,7 +61,7 @@ _ABOUT_SCRIPT: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _prose(text: str) -> str:
     # Cut after the code is out: a cut through a fence would leave its code as prose.
     return excerpt(prose(text), _EXAMINED)
@@ -180,7 +180,7 @@ def _drift(expected: str, second: languages.Detection, baseline: str, candidate:
     return wrong[0][0]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _wrong_lines(text: str, expected: str) -> tuple[tuple[str, int], ...]:
     """Language and letters of the first lines of 40 characters or more that are reliably in another language."""
     lines = [line for line in text.splitlines() if len(line) >= _LINE_LETTERS][:_LINES]

@@ -49,7 +49,7 @@ def structured(request: Request) -> bool:
     return bool(request.body.get("guided_json")) or (isinstance(outputs, Mapping) and "json" in outputs)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _by_words(prompt: str, system: str) -> str:
     if asks_for_json(prompt) or asks_for_json(system):
         return "json"
