@@ -22,7 +22,7 @@ SURE = 0.9
 _FAR = 0.99
 _STATED = re.compile(
     r"\b(?:confidence|certainty|confianza|confiance|certitude|konfidenz|sicherheit|confiança|fiducia|уверенность)\b"
-    r"[^\d\n%]{0,30}(?P<value>\d{1,3}(?:[.,]\d+)?)\s?(?P<percent>%|percent)?"
+    r"\s*(?:\([^)\n]{0,20}\))?[^\d\n%]{0,30}(?P<value>\d{1,3}(?:[.,]\d+)?)\s?(?P<percent>%|percent)?"
     r"|(?:確信度|自信度|信頼度|置信度|信心)[^\d\n%]{0,12}(?P<cjk>\d{1,3}(?:\.\d+)?)\s?(?P<cjk_percent>[%％])?"
     r"|\b(?P<sure>\d{1,3})\s?% (?:confident|sure|certain)\b",
     re.IGNORECASE,

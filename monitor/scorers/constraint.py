@@ -6,8 +6,6 @@ checked, and kept-to-broken pairs are what McNemar's test would count.
 
 from __future__ import annotations
 
-from typing import Any
-
 from monitor.records import Pair, Score
 from monitor.scorers.constraints import Constraint, check, constraints_of
 
@@ -40,15 +38,3 @@ def explain(stated: Constraint) -> str:
     details = " ".join(str(value)[:24] for _, value in stated.arguments if not isinstance(value, tuple))
     return f"broke {name} {details}".strip()[:80]
 
-
-def rows(pair: Pair) -> list[dict[str, Any]]:
-    """Per mined constraint `{"kind", "args", "baseline", "candidate"}`; True = kept."""
-    return [
-        {
-            "kind": c.kind,
-            "args": c.args,
-            "baseline": check(c, pair.baseline.text),
-            "candidate": check(c, pair.candidate.text),
-        }
-        for c in constraints_of(pair.request)
-    ]

@@ -57,6 +57,7 @@ _FIELD = re.compile(
     r"[\"'](?:final_?\s?answer|answer|result)[\"']\s*:\s*(?P<rest>.{1,400})", re.IGNORECASE | re.DOTALL
 )
 _EMPHASIS = re.compile(r"`([^`\n]{1,200})`|\*\*([^*\n]{1,200})\*\*")
+_SENTENCE_END = re.compile(r"\.\s|;\s|。")
 _BOXED = "\\boxed"
 _WORD = re.compile(r"\w+")
 _PUNCTUATION = " \t\r\n.,;:!?。、！？｡*_`\"'“”‘’«»「」$"
@@ -102,7 +103,7 @@ def marked(text: str) -> str | None:
     """The text after the last explicit marker of a final answer, or None."""
     hashes = _HASHES.findall(text[-4000:].rstrip()) if "####" in text else []
     if hashes:
-        return hashes[-1][0] or hashes[-1][1]
+        return str(hashes[-1][0] or hashes[-1][1])
     box = boxed(text)
     if box is not None:
         return box
@@ -182,7 +183,8 @@ def _marked_key(question: Question, text: str) -> Key | None:
 
 def _number_key(text: str) -> Key | None:
     found = marked(text)
-    number = (last_number(found) if found else None) or last_number(text)
+    # "the answer is 5 + 3 = 8. I used 2 steps": the last number of the marked sentence
+    number = (last_number(_SENTENCE_END.split(found, 1)[0]) if found else None) or last_number(text)
     return Key("number", str(number.value), number.raw, number) if number else None
 
 

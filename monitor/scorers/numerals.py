@@ -24,7 +24,7 @@ _WORD_SCALES = "|".join(sorted((w for w in _SCALES if w.isascii() and w != "k"),
 _NUMBER = re.compile(
     r"(?P<frac>\\d?frac\s?\{\s?(?P<num>\d{1,12})\s?\}\s?\{\s?(?P<den>\d{1,12})\s?\})"
     r"|(?<![A-Za-z\u00c0-\u024f\d_.])(?P<sign>[-−+]\s?)?[$€£¥₹]?\s?"
-    r"(?P<body>\d{1,3}(?:[\u0020\u00a0\u202f]\d{3})+(?!\d)|\d[\d.,٬٫'’]{0,60})"
+    r"(?P<body>\d{1,3}(?:[\u0020\u00a0\u202f]\d{3})+(?:[.,]\d{1,12})?(?!\d)|\d[\d.,٬٫'’]{0,60})"
     r"(?:\s?/\s?(?P<over>\d{1,12})(?![\d/]))?"
     r"(?:\s?(?:\\times|×|x|\*)\s?10\s?\^?\{?(?P<power>[-−]?\d{1,2})\}?|[eE](?P<exp>[-+]?\d{1,3})(?!\w))?"
     rf"(?:\s?(?P<scale>(?:{_WORD_SCALES})\b|[千万萬億亿兆])|(?P<kilo>[kK])\b)?"

@@ -49,7 +49,8 @@ def mined(system: str, prompt: str) -> tuple[Constraint, ...]:
     if _KANA.search(text):
         found: Iterable[Constraint] = japanese(text, prompt)
     else:
-        found = (c for tongue in TONGUES if _spoken(tongue, text) for c in _latin(tongue, text, prompt))
+        spoken = [tongue for tongue in TONGUES if _spoken(tongue, text)] or [ENGLISH]
+        found = (c for tongue in spoken for c in _latin(tongue, text, prompt))
     return tuple(dict.fromkeys(found))[:_MAX_CONSTRAINTS]
 
 
