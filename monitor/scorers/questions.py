@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from monitor.arithmetic import asks_arithmetic
 from monitor.records import Request
 
 _EDGE = 3_000
@@ -59,7 +60,9 @@ _LABELS = re.compile(
 _QUOTED = re.compile(r"[\"'“‘«「\[(]([^\"'”’»」\])\n]{1,40})[\"'”’»」\])]")
 _SEPARATED = re.compile(r"\s*(?:,|/|\||\bor\b|\band\b|\bo\b|\bou\b|\boder\b)\s*")
 _MARKER_ASKED = re.compile(
-    r"####|\\boxed|\bfinal (?:number|numeric|numerical)\b|\bnumber only\b|\bonly the number\b", re.IGNORECASE
+    r"####|\\boxed|\bfinal (?:number|numeric|numerical)\b|\bnumber only\b|\bonly the number\b"
+    r"|\b(?:as|with) (?:a|one|a single|just a) number\b|\bnumeric(?:al)? (?:answer|result|value)\b",
+    re.IGNORECASE,
 )
 _HOW_MANY = re.compile(
     r"\bhow (?:many|much|old|far|long|tall|fast|big|heavy|often)\b"
@@ -147,6 +150,8 @@ def _kind(text: str) -> tuple[Kind, tuple[tuple[str, str], ...]]:
 
 def _asks_number(text: str) -> bool:
     """A word problem: "how many" and two quantities; of a long prompt only its end, where the question is."""
+    if asks_arithmetic(text):
+        return True
     question = text if len(text) <= _LONG else text[-_QUESTION_END:]
     if _OPEN_TASK.search(text[:400]) or not _HOW_MANY.search(question):
         return False
