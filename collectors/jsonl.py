@@ -18,6 +18,7 @@ from monitor.errors import BadInput
 from monitor.openai_api import operation_of, parse_request, parse_response
 from monitor.records import Completion, Exchange, Label, Operation, Pair, ToolCall
 
+Time = Annotated[float, msgspec.Meta(ge=0, le=253402300799)]  # to the end of year 9999
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Tokens = Annotated[int, msgspec.Meta(ge=0)]
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class _Line(msgspec.Struct):
     baseline: _Answer
     candidate: _Answer | None = None
     replay: _Answer | None = None
-    time: datetime | float | None = None
+    time: datetime | Time | None = None
     segments: dict[str, str | int | float | bool | None] | None = None
     session: str | int | None = None
     subject: str | int | None = None

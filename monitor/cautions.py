@@ -10,6 +10,7 @@ from statistics import median
 from monitor.records import ALL, Segment
 
 _FEWEST = 20  # pairs before a segment's rate is worth a sentence
+_LEAST_RATIOS = 10
 _UNHEALTHY = 0.05
 _DIFFERENT_LENGTH = 0.5  # share of answers less than half or more than twice as long
 _NOT_COMPARABLE = 3.0
@@ -70,7 +71,7 @@ def _lengths(rows: Sequence[Observed]) -> Iterator[str]:
 
 def _length(segment: Segment, members: Sequence[Observed]) -> str | None:
     ratios = [m.length_ratio for m in members if m.length_ratio is not None]
-    if not ratios:
+    if len(ratios) < _LEAST_RATIOS:
         return None
     middle = median(ratios)
     changed = sum(not 0.5 <= ratio <= 2 for ratio in ratios) / len(ratios)

@@ -55,8 +55,9 @@ class Rule:
 
     def question(self, signal: str) -> Question:
         """The hypothesis of a signal; shown signals are measured against the page allowance."""
-        level = self.level(signal)
-        return question(SIGNALS[signal].null, self.allowed["ticket" if level == "ticket" else "page"])
+        known = SIGNALS[signal]
+        null = "flip" if known.kind == "directional" else known.null
+        return question(null, self.allowed["ticket" if self.level(signal) == "ticket" else "page"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Cell:
 
         None where the signal is not directional or an arm was not measured.
         """
-        if SIGNALS[self.signal].null not in {"integrity", "flip"}:
+        if SIGNALS[self.signal].kind != "directional":
             return None
         counts = Counter(
             (s.baseline >= _BAD, s.candidate >= _BAD)
@@ -169,10 +170,10 @@ def _collect(rows: Sequence[Recorded]) -> dict[Key, Cell]:
     cells: dict[Key, Cell] = {}
     seen: set[tuple[Segment, str, str]] = set()
     for index, row in enumerate(rows):
-        for signal, score in row.scored.scores.items():
+        for signal, given in row.scored.scores.items():
             if not _counts(row, signal):
                 continue
-            repeat = _repeat_key(row, signal)
+            repeat, score = _repeat_key(row, signal), _as_flip(given)
             for segment in row.segments:
                 if repeat is not None:
                     if (segment, signal, repeat) in seen:
@@ -182,6 +183,13 @@ def _collect(rows: Sequence[Recorded]) -> dict[Key, Cell]:
                 cell.members.append(index)
                 cell.scores.append(score)
     return cells
+
+
+def _as_flip(score: Score) -> Score:
+    """A labelled gap as the 0/1 fault "lost": a fixed sample has an exact test, a stream has a bet."""
+    if SIGNALS[score.signal].null != "affine" or score.baseline is None or score.candidate is None:
+        return score
+    return replace(score, value=float(score.candidate > score.baseline))
 
 
 def _counts(row: Recorded, signal: str) -> bool:

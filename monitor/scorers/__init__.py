@@ -27,6 +27,7 @@ from monitor.scorers import (
     tool_call,
 )
 from monitor.scorers.format import format_
+from monitor.scorers.label import label
 
 SCORERS: Final[Mapping[str, Scorer]] = MappingProxyType(
     {
@@ -52,5 +53,6 @@ SCORERS: Final[Mapping[str, Scorer]] = MappingProxyType(
         "markdown": elicitation.markdown,
         "confident_disagreement": confidence.confident_disagreement,
         "calibration_gap": confidence.calibration_gap,
+        "label": label,
     }
 )

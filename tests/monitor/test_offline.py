@@ -159,9 +159,20 @@ def test_graded_scores_are_tested_by_a_bet() -> None:
 
 
 def test_an_affine_signal_has_its_null_at_one_half() -> None:
-    row = _only(judge([_row("label", 0.5) for _ in range(400)], [], RULE))
+    rows = [Recorded(Scored("p", {"calibration_gap": Score("calibration_gap", 0.5)}, {}), (ALL,))] * 400
+    row = _only(judge(rows, [], RULE))
     assert row.verdict != "diverged"
     assert row.effect == pytest.approx(0.0)
+
+
+def test_labels_are_tested_exactly_and_shown_net() -> None:
+    def scored(baseline: float, candidate: float) -> Recorded:
+        score = Score("label", (1 + candidate - baseline) / 2, baseline=baseline, candidate=candidate)
+        return Recorded(Scored("p", {"label": score}, {}), (ALL,))
+
+    row = _only(judge([scored(0, 1)] * 30 + [scored(1, 0)] * 6 + [scored(0, 0)] * 84, [], RULE))
+    assert row.verdict == "diverged"
+    assert row.effect == pytest.approx(0.2)
 
 
 def test_mcnemar_counts_the_fault_in_one_arm_alone() -> None:
