@@ -27,12 +27,13 @@ from monitor.addresses import host_port, is_loopback
 from monitor.candidate import Leg
 from monitor.config import Config
 from monitor.config_file import secret
-from monitor.errors import BadInput, ConfigError
+from monitor.errors import BadInput
 from monitor.http.api import application
 from monitor.metrics import Metrics
 from monitor.pairing import Pairing
 from monitor.pipeline import Incoming, Pipeline
 from monitor.service import Service
+from monitor.shadow import legs_of
 from monitor.standing import Standing
 from monitor.store import Store
 
@@ -65,7 +66,7 @@ def _positions(store: Store) -> dict[str, tuple[int, int, int]]:
 
 async def _serve(config: Config, reload: Callable[[], Config], standing: Standing, reader: Reader) -> None:
     async with AsyncExitStack() as stack:
-        candidate, replay = _legs(config)
+        candidate, replay = legs_of(config)
         for leg in (candidate, replay):
             if leg is not None:
                 await stack.enter_async_context(leg)
@@ -103,29 +104,6 @@ async def _stop(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     if failure is not None:
         raise failure
-
-
-def _legs(config: Config) -> tuple[Leg, Leg | None]:
-    settings, again = config.candidate, config.replay
-    if settings.url is None:
-        raise ConfigError("candidate.url: is required")
-    candidate = Leg(
-        "candidate",
-        settings.url,
-        concurrency=settings.concurrency,
-        token=secret(settings.token_env, "candidate.token_env"),
-        tls=settings.tls,
-    )
-    if again.share == 0:
-        return candidate, None
-    replay = Leg(
-        "replay",
-        again.url or config.baseline.url,
-        concurrency=again.concurrency,
-        token=secret(config.baseline.token_env, "baseline.token_env"),
-        tls=config.baseline.tls,
-    )
-    return candidate, replay
 
 
 def _pipeline(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+from monitor.arithmetic import asks_arithmetic
 from monitor.excerpts import excerpt
 from monitor.lexicons import tasks
 from monitor.records import Exchange, Request
@@ -86,7 +87,7 @@ def is_code(text: str) -> bool:
 
 def is_math(text: str) -> bool:
     """A numeric answer demanded, a formula to work on, or a question of quantity over two numbers."""
-    if tasks.NUMERIC_FORM.search(text) or tasks.MATHEMATICS.search(text):
+    if tasks.NUMERIC_FORM.search(text) or tasks.MATHEMATICS.search(text) or asks_arithmetic(text):
         return True
     return len(text) <= _STORY and _numbers(text) >= 2 and tasks.QUANTITY.search(text) is not None
 
