@@ -20,7 +20,9 @@ with the bets of Waudby-Smith & Ramdas (arXiv:2010.09686). It bounds alarms per 
 honest promise for an endless horizon (Dandapanthula & Ramdas, arXiv:2501.04130).
 
 A firing row is not paid: it has nothing to find, and in a segment with few exchanges the trickle alone
-would hold its wealth above the clearing line for ever. Paying less than scheduled keeps the bound.
+would hold its wealth above the clearing line for ever. (With two streams, cells whose floor the replays
+have refuted, E0 > 1, are still paid: their wealth must not be what ends an alarm.) Paying less than
+scheduled keeps the bound.
 
 **Two streams** (noise floor unknown): 21 cells [g_i, h_i] for the floor; per cell a wealth R_i
 against m_i = h_i + allowed drop, and the replays' evidence E0_i that the floor is below g_i
@@ -197,9 +199,13 @@ class Bank:
 
     def pay(self, amounts: Floats) -> None:
         """Put money (K) in beside the clock. The next score has not been seen: it is predictable."""
-        amounts = np.where(self.cells.firing, 0.0, amounts)
-        self.cells.wealth += (amounts / len(BETS))[:, None, None]
+        self.cells.wealth += self._shares(np.arange(len(self)), amounts)
         self.paid += float(amounts.sum())
+
+    def _shares(self, rows: Ints, amounts: Floats) -> Floats:
+        """What each bet of each cell gets (n, 1, G): nothing while firing, but for refuted floors."""
+        wanted = ~self.cells.firing[rows][:, None] | (self.cells.floor[rows] > 1.0)
+        return (amounts[:, None] / len(BETS) * wanted)[:, None, :]
 
     def lend(self, rows: Ints, counts: Floats) -> None:
         """Give young rows (n) their parents' replays (n, knots); used below 30 of their own."""
@@ -259,13 +265,13 @@ class Bank:
         cells = self.cells
         last = cells.last[rows]
         now = np.maximum(times, last)
-        paid = np.where(cells.firing[rows], 0.0, cells.rate[rows] * (now - last))
+        paid = cells.rate[rows] * (now - last)
         cells.last[rows] = now
         self.paid += float(paid.sum())
         edge = x[:, None] * cells.inverse_null[rows] - 1.0
         edge[np.isnan(x)] = 0.0
         wealth = cells.wealth[rows]
-        wealth += (paid / len(BETS))[:, None, None]
+        wealth += self._shares(rows, paid)
         wealth *= 1.0 + cells.bets[rows][:, :, None] * edge[:, None, :]
         np.minimum(wealth, OVERFLOW, out=wealth)
         found = self._look(rows, now, wealth, ends) if ends.any() else _NONE

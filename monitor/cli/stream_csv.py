@@ -79,7 +79,7 @@ class _Columns:
     def __init__(self, header: Sequence[str], *, two_stream: bool) -> None:
         self._at = [header.index(name) for name in COLUMNS]
         self._arm = header.index("arm") if "arm" in header else None
-        self._width = max(*self._at, self._arm or 0) + 1
+        self._width = max(self._at) + 1
         self._two_stream = two_stream
         self._numbers: dict[tuple[str, str], int] = {}
         self._parts: list[tuple[Ints, Floats, Floats, Floats]] = []
@@ -88,7 +88,7 @@ class _Columns:
     def add(self, chunk: list[Row]) -> None:
         """One chunk; the fast way when every row is good."""
         if not self._good(chunk):
-            chunk = [row for row in chunk if self._keep(row)]
+            chunk = [row for row in map(self._padded, chunk) if self._keep(row)]
         if chunk:
             self._parts.append(self._convert(chunk))
 
@@ -117,6 +117,10 @@ class _Columns:
     def _allowed_arms(self) -> set[str]:
         return {arm for arm, replay in ARMS.items() if self._two_stream or not replay}
 
+    def _padded(self, row: Row) -> Row:
+        """A row that ends before `arm` is the candidate's."""
+        return [*row, ""] if row and self._arm is not None and len(row) == self._arm else row
+
     def _keep(self, row: Row) -> bool:
         reason = self._fault(row)
         if reason is not None:
@@ -127,7 +131,7 @@ class _Columns:
         """Why a row cannot be used."""
         if not row:
             return "empty line"
-        if len(row) < self._width:
+        if len(row) < max(self._width, (self._arm or 0) + 1):
             return "too few columns"
         time, segment, signal, x = (row[at] for at in self._at)
         if not segment or not signal:
