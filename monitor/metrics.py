@@ -206,4 +206,4 @@ class Metrics:
         """The page. CPU-bound: call it in a thread."""
         with self._lock:
             page = generate_openmetrics if openmetrics else generate_latest
-            return bytes(page(self.registry))  # type: ignore[no-untyped-call]  # published without annotations
+            return bytes(page(self.registry))
