@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from monitor.discovery import Found, Half, Options, discover
 from monitor.errors import UsageError
 from monitor.slices import Slices, from_files, from_store
+
+_HEADINGS = ("signal", "searched half", "other half", "floor", "excess (95 %)", "p (Holm)", "news")
 
 
 @click.command("discover")
@@ -105,15 +107,13 @@ def _print_json(slices: Slices, found: tuple[Found, ...]) -> None:
 
 
 def _print_table(slices: Slices, found: tuple[Found, ...]) -> None:
-    table = Table(
-        "segment", "signal", "search half", "confirm half", "excess (95 %)", "p (Holm)", "confirmed"
-    )
+    table = Table(Column("segment", no_wrap=True), *(Column(name, overflow="fold") for name in _HEADINGS))
     for f in found:
         interval = f.confirm.interval
         excess = f"{f.confirm.excess:+.1%} ({interval.lower:+.1%} to {interval.upper:+.1%})"
-        halves = [f"{h.k}/{h.n} = {h.rate:.1%}, floor {h.floor:.1%}" for h in (f.search, f.confirm)]
+        numbers = [*(f"{h.rate:.1%} of {h.n}" for h in (f.search, f.confirm)), f"{f.confirm.floor:.1%}"]
         table.add_row(
-            f.segment, f.signal, *halves, excess, f"{f.p_adjusted:.2g}", "yes" if f.confirmed else "no"
+            f.segment, f.signal, *numbers, excess, f"{f.p_adjusted:.2g}", "yes" if f.confirmed else "no"
         )
     if found:
         Console().print(table)

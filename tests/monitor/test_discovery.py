@@ -187,6 +187,7 @@ def test_the_table_prints_what_to_add_to_the_configuration(tmp_path: Path) -> No
     )
     result = invoke(str(path))
     assert "crosses:\n  - [context, task]" in result.stderr
+    assert "context=4,task=2" in result.stdout
     assert result.exit_code == 0
 
 
