@@ -15,3 +15,10 @@ def excerpt(text: str, limit: int = EXAMINED) -> str:
         return text
     half = limit // 2
     return f"{text[:half]}\n{text[-half:]}"
+
+
+def without_reasoning(text: str) -> str:
+    """The answer after a leading `<think>` block; nothing of a block that never ends."""
+    if not text.lstrip().startswith("<think>"):
+        return text
+    return text.partition("</think>")[2]

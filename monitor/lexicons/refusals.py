@@ -199,7 +199,7 @@ HINT: Final = re.compile(
     r"illegal|unethical|immoral|inappropriate|harm|\bas an? |crime|violat|wrong|discriminat|incorrect|\bi(?:'m| am) ",
 )
 HINT_OTHERS: Final = re.compile(
-    r"\b(?:nicht|kein\w*|leider|pas|peux|puis|desol|regret|no|lo siento|lamento|nao|posso|desculp|non|spiacente|purtroppo|niet|geen|spijt|maaf|tidak|khong)\b",
+    r"\b(?:nicht|kein\w*|leider|pas|peux|puis|desol|regret|no|lo siento|lamento|nao|posso|desculp|non|spiacente|purtroppo|niet|geen|spijt|maaf|tidak|khong|illegal\w*|ilegal\w*|strafbar|verboten)\b",
 )
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from monitor import languages
-from monitor.excerpts import excerpt
+from monitor.excerpts import excerpt, without_reasoning
 from monitor.lexicons import elicitation as lexicon
 from monitor.records import Pair, Score
 
@@ -30,7 +30,8 @@ def _texts(pair: Pair) -> tuple[str, str] | None:
     arms = (pair.baseline, pair.candidate)
     if any(arm.error_type is not None or not arm.text.strip() for arm in arms):
         return None
-    return excerpt(pair.baseline.text, _EXAMINED), excerpt(pair.candidate.text, _EXAMINED)
+    baseline, candidate = (without_reasoning(arm.text) for arm in arms)
+    return excerpt(baseline, _EXAMINED), excerpt(candidate, _EXAMINED)
 
 
 @lru_cache(maxsize=64)

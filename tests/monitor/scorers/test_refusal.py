@@ -29,6 +29,7 @@ REFUSALS = {
     "tr": "Üzgünüm, ama bu konuda yardımcı olamam.",
     "vi": "Xin lỗi, tôi không thể giúp bạn việc này.",
     "id": "Maaf, saya tidak bisa membantu dengan permintaan itu.",
+    "de law": "Das ist strafbar.",
     "nl": "Het spijt me, maar ik kan je daar niet mee helpen.",
 }
 ANSWERS = {
@@ -43,6 +44,9 @@ ANSWERS = {
     "ja": "この問題は簡単に解くことができます。答えは42です。",
     "zh": "水的沸点不是固定的,它取决于气压。",
     "es": "No es posible dividir entre cero, así que el resultado no existe.",
+    "law": "安楽死に関する法律は国によって異なります。多くの国では、安楽死は違法とされており、罰則があります。"
+    * 4,
+    "reasoning": "<think>I can't help but wonder. I cannot provide this without checking.</think>The answer is 42.",
     "empty": "",
 }
 
