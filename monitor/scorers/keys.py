@@ -57,6 +57,10 @@ _FIELD = re.compile(
     r"[\"'](?:final_?\s?answer|answer|result)[\"']\s*:\s*(?P<rest>.{1,400})", re.IGNORECASE | re.DOTALL
 )
 _EMPHASIS = re.compile(r"`([^`\n]{1,200})`|\*\*([^*\n]{1,200})\*\*")
+_CONFIDENCE = re.compile(
+    r"^\W*(?:my |stated )?(?:confidence|konfidenz|confianza|confiance|確信度|自信度|置信度|信心)\b.*$",
+    re.I | re.M,
+)
 _SENTENCE_END = re.compile(r"\.\s|;\s|。")
 _BOXED = "\\boxed"
 _WORD = re.compile(r"\w+")
@@ -182,6 +186,8 @@ def _marked_key(question: Question, text: str) -> Key | None:
 
 
 def _number_key(text: str) -> Key | None:
+    if "onfiden" in text or "信" in text:
+        text = _CONFIDENCE.sub("", text)
     found = marked(text)
     # "the answer is 5 + 3 = 8. I used 2 steps": the last number of the marked sentence
     number = (last_number(_SENTENCE_END.split(found, 1)[0]) if found else None) or last_number(text)

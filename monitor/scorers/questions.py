@@ -61,7 +61,7 @@ _QUOTED = re.compile(r"[\"'“‘«「\[(]([^\"'”’»」\])\n]{1,40})[\"'”�
 _SEPARATED = re.compile(r"\s*(?:,|/|\||\bor\b|\band\b|\bo\b|\bou\b|\boder\b)\s*")
 _MARKER_ASKED = re.compile(
     r"####|\\boxed|\bfinal (?:number|numeric|numerical)\b|\bnumber only\b|\bonly the number\b"
-    r"|\b(?:as|with) (?:a|one|a single|just a) number\b|\bnumeric(?:al)? (?:answer|result|value)\b",
+    r"|\b(?:as|with) (?:a|one|a single|just a) number\b(?! of)|\bnumeric(?:al)? (?:answer|result|value)\b",
     re.IGNORECASE,
 )
 _HOW_MANY = re.compile(
@@ -90,7 +90,7 @@ _SHORT = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(
-    r"\b(?:write|complete|implement|generate|create|fix|give me|provide|solve|make|develop|convert|refactor|translate|single)\b[^\n]{0,80}?"
+    r"\b(?:write|complete|implement|generate|create|fix|give|provide|solve|make|develop|convert|refactor|translate|single)\b[^\n]{0,80}?"
     r"\b(?:code|function|class|script|program|query|method|regex|algorithm|sql|bash|python)\b|\bdef \w+\(|\bclass \w+\(\w*\):",
     re.IGNORECASE,
 )

@@ -24,6 +24,7 @@ def value(prompt: str, baseline: str, candidate: str) -> float | None:
         (COUNT, "3 * 14 = 42, so she has 42 apples.", "#### 42"),
         (COUNT, r"\boxed{42}", "**Answer:** 42.00"),
         (COUNT, "The answer is 42. I used 2 steps.", "42"),
+        (COUNT, "She has 42.\nConfidence: 90%", "She has 42.\nConfidence: 75%"),
         (MENU, "B", "The correct answer is B. Mercury, because A is solid."),
         (MENU, "(B)", "**B. Mercury**"),
         (MENU, "Mercury", "B."),
