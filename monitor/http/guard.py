@@ -62,13 +62,12 @@ class Guard:
             await _refusal(413, f"bodies are limited to {MAX_BODY_BYTES} bytes")(scope, receive, send)
 
     def _refuse(self, method: str, headers: Headers) -> JSONResponse | None:
-        host = urlsplit(f"//{headers.get('host', '')}")
-        if self._loopback and (_hostname(host) or "") not in _LOCAL:
+        if self._loopback and _hostname(f"//{headers.get('host', '')}") not in _LOCAL:
             return _refusal(421, "unknown Host; bind http.listen to this address to allow it")
         if method in _SAFE:
             return None
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and origin.partition("://")[2] != headers.get("host"):
             return _refusal(403, "cross-origin writes are refused")
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > MAX_BODY_BYTES:
@@ -78,10 +77,10 @@ class Guard:
         return None
 
 
-def _hostname(parts: object) -> str | None:
+def _hostname(url: str) -> str | None:
     try:
-        return str(parts.hostname)  # type: ignore[attr-defined]  # SplitResult; raises on bad brackets
-    except ValueError:
+        return urlsplit(url).hostname
+    except ValueError:  # an unclosed bracket
         return None
 
 
