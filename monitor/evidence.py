@@ -39,11 +39,12 @@ from monitor.observations import Observation, cut, parents_of
 from monitor.records import ALL, Segment
 from monitor.signals import SIGNALS
 from monitor.snapshot import pack, unpack
-from monitor.table import Event, Key, Row, Table
+from monitor.table import Columns, Event, Key, Row, Table
 
 __all__ = ["Engine", "Event", "Observation", "Row", "Settings", "cut", "parents_of"]
 
 _NAN = float("nan")
+_LATENCY_BITS = {"latency": 1 << len(SIGNALS), "ttft": 2 << len(SIGNALS)}
 
 
 class Engine:
@@ -171,17 +172,16 @@ class Engine:
 
     def _gather(self, observation: Observation) -> None:
         """One pair into the block's columns, repeats left out."""
+        tests = self._tests
         named = {
-            name: self._tests[name]
-            for name in {**observation.scores, **observation.references}
-            if name in self._tests
+            name: tests[name] for name in {**observation.scores, **observation.references} if name in tests
         }
         for per_conversation in (False, True):
             group = {name: test for name, test in named.items() if test.per_conversation == per_conversation}
             legs = observation.latencies if per_conversation else {}
-            self._gather_group(
-                observation, group, legs, _dedup_key(observation, per_conversation=per_conversation)
-            )
+            if group or legs:
+                key = _dedup_key(observation, per_conversation=per_conversation)
+                self._gather_group(observation, group, legs, key)
 
     def _gather_group(
         self,
@@ -190,25 +190,29 @@ class Engine:
         latencies: Mapping[str, Legs],
         key: str | None,
     ) -> None:
-        bits = {what: 1 << (len(SIGNALS) + index) for index, what in enumerate(latencies)}
-        mask = sum(test.bit for test in group.values()) | sum(bits.values())
+        """Signals whose repeats are told by one key."""
+        bits = {what: _LATENCY_BITS[what] for what in latencies}
+        parts = [(table, self._columns(observation, group, table)) for table in self._tables]
+        mask = sum(columns.mask for _, columns in parts) | sum(bits.values())
         before = self._repeats.counted(self.now, key, observation.segments, mask)
         for segment in observation.segments:
-            seen = before.get(segment, 0)
-            self.repeated += (seen & mask).bit_count()
-            for name, test in group.items():
-                if not seen & test.bit:
-                    self._put(segment, name, test, observation)
+            seen = before.get(segment, 0) & mask
+            self.repeated += seen.bit_count()
+            for table, columns in parts:
+                if columns.names:
+                    table.put_all(segment, columns.without(seen) if seen else columns, self.now)
             for what, legs in latencies.items():
                 if not seen & bits[what]:
                     self._put_latency(segment, what, legs)
 
-    def _put(self, segment: Segment, name: str, test: Test, observation: Observation) -> None:
-        x0 = observation.references.get(name, _NAN)
-        x = observation.scores.get(name, _NAN)
-        if test.two_stream and self.settings.provable and x0 == x0:  # noqa: PLR0124  not nan
-            x = _NAN
-        self._tables[test.two_stream].put((segment, name), test.m, self.now, x, x0)
+    def _columns(self, observation: Observation, group: Mapping[str, Test], table: Table) -> Columns:
+        own = {name: test for name, test in group.items() if test.two_stream == table.bank.two_stream}
+        x = [observation.scores.get(name, _NAN) for name in own]
+        x0 = [observation.references.get(name, _NAN) for name in own]
+        if table.bank.two_stream and self.settings.provable:
+            x = [_NAN if floor == floor else score for score, floor in zip(x, x0, strict=True)]  # noqa: PLR0124  not nan
+        nulls, bits = tuple(test.m for test in own.values()), tuple(test.bit for test in own.values())
+        return Columns(tuple(own), nulls, bits, x, x0)
 
     def _put_latency(self, segment: Segment, what: str, legs: Legs) -> None:
         if legs[1] is not None:

@@ -14,6 +14,7 @@ from monitor.records import Segment
 from monitor.signals import Level
 
 Key = tuple[Segment, str]
+MAX_KNOWN = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,33 @@ class Row:
     references: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One pair's signals of one bank, ready to be counted in each of its segments."""
+
+    names: tuple[str, ...]
+    nulls: tuple[float, ...]
+    bits: tuple[int, ...]
+    x: list[float]
+    x0: list[float]
+
+    @property
+    def mask(self) -> int:
+        """All bits together."""
+        return sum(self.bits)
+
+    def without(self, seen: int) -> Columns:
+        """Less the signals that were counted before."""
+        kept = [i for i, bit in enumerate(self.bits) if not seen & bit]
+        return Columns(
+            tuple(self.names[i] for i in kept),
+            tuple(self.nulls[i] for i in kept),
+            tuple(self.bits[i] for i in kept),
+            [self.x[i] for i in kept],
+            [self.x0[i] for i in kept],
+        )
+
+
 class Table:
     """The rows of one bank by name, and the block's columns for it."""
 
@@ -62,6 +90,8 @@ class Table:
         self.keys: list[Key] = []
         self.rows: dict[Key, int] = {}
         self.nulls: list[float] = []
+        # Rows of a segment by the signals of a pair: most pairs repeat one of few combinations.
+        self._known: dict[tuple[Segment, tuple[str, ...]], list[int]] = {}
         self.clear()
 
     def clear(self) -> None:
@@ -73,17 +103,36 @@ class Table:
         self.latency_nulls: dict[int, float] = {}
 
     def put(self, key: Key, null: float, time: float, x: float, x0: float) -> int:
-        """One observation; an unknown key becomes a row once the block's newcomers are admitted."""
+        """One observation; returns its row."""
+        row = self._row_of(key, null)
+        self._extend([row], time, [x], [x0])
+        return row
+
+    def put_all(self, segment: Segment, columns: Columns, time: float) -> None:
+        """All signals of one pair in one segment."""
+        key = (segment, columns.names)
+        rows = self._known.get(key)
+        if rows is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            named = zip(columns.names, columns.nulls, strict=True)
+            rows = self._known[key] = [self._row_of((segment, name), null) for name, null in named]
+        self._extend(rows, time, columns.x, columns.x0)
+
+    def _row_of(self, key: Key, null: float) -> int:
+        """An unknown key becomes a row once the block's newcomers are admitted."""
         row = self.rows.get(key)
         if row is None:
             row = self.rows[key] = len(self.keys)
             self.keys.append(key)
             self.nulls.append(null)
-        self.row.append(row)
-        self.time.append(time)
-        self.x.append(x)
-        self.x0.append(x0)
         return row
+
+    def _extend(self, rows: list[int], time: float, x: list[float], x0: list[float]) -> None:
+        self.row += rows
+        self.time += [time] * len(rows)
+        self.x += x
+        self.x0 += x0
 
     @property
     def newcomers(self) -> list[Key]:
