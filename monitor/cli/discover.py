@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -15,7 +16,7 @@ from monitor.discovery import Found, Half, Options, discover
 from monitor.errors import UsageError
 from monitor.slices import Slices, from_files, from_store
 
-_HEADINGS = ("signal", "searched half", "other half", "floor", "excess (95 %)", "p (Holm)", "news")
+_HEADINGS = ("signal", "searched", "other half", "floor", "excess, 95 %", "p (Holm)", "news")
 
 
 @click.command("discover")
@@ -107,10 +108,14 @@ def _print_json(slices: Slices, found: tuple[Found, ...]) -> None:
 
 
 def _print_table(slices: Slices, found: tuple[Found, ...]) -> None:
-    table = Table(Column("segment", no_wrap=True), *(Column(name, overflow="fold") for name in _HEADINGS))
+    table = Table(
+        Column("segment", no_wrap=True),
+        *(Column(name, overflow="fold") for name in _HEADINGS),
+        box=SIMPLE_HEAD,
+    )
     for f in found:
         interval = f.confirm.interval
-        excess = f"{f.confirm.excess:+.1%} ({interval.lower:+.1%} to {interval.upper:+.1%})"
+        excess = f"{interval.lower:+.1%} to {interval.upper:+.1%}"
         numbers = [*(f"{h.rate:.1%} of {h.n}" for h in (f.search, f.confirm)), f"{f.confirm.floor:.1%}"]
         table.add_row(
             f.segment, f.signal, *numbers, excess, f"{f.p_adjusted:.2g}", "yes" if f.confirmed else "no"
