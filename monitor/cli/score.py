@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 from rich.console import Console
@@ -27,6 +27,8 @@ from monitor.recorded import Entry, Result, Source, entry, verdict_of
 from monitor.records import Pair
 from monitor.verdict import to_json
 
+Sink = Callable[[Pair, Entry], object]
+
 
 @click.command("score")
 @click.argument("pairs", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
@@ -37,6 +39,7 @@ from monitor.verdict import to_json
     metavar="PAIRS.jsonl",
     help="Noise-floor arm: the baseline as candidate against itself.",
 )
+@click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Keep scores in this database.")
 @click.option("--pairs-out", type=click.Path(path_type=Path), help="Write scores per pair, JSON Lines.")
 @click.option("--all", "everything", is_flag=True, help="Every row in the table, not only divergence.")
 @config_options()
@@ -45,6 +48,7 @@ def command(
     *,
     pairs: tuple[Path, ...],
     control: tuple[Path, ...],
+    db: Path | None,
     pairs_out: Path | None,
     everything: bool,
     path: Path | None,
@@ -55,42 +59,51 @@ def command(
 
     PAIRS are JSON Lines files (`-` is standard input). Exit code 0 ok, 1 diverged, 3 inconclusive.
     """
-    config = config_from(path, settings, {})
-    rows, source = score_files(pairs, config, pairs_out)
-    floor, floor_source = score_files(control, config, None)
+    config = config_from(path, settings, {"db": db})
+    with ExitStack() as stack:
+        sinks = list(_sinks(stack, config, db, pairs_out))
+        rows, source = score_files(pairs, config, sinks)
+    floor, floor_source = score_files(control, config)
     notes = Source(source.unusable, [*source.notes, *(f"control: {note}" for note in floor_source.notes)])
     result = verdict_of(rows, floor, config, notes)
     show(result, format_, everything=everything)
     return EXIT_CODES[result.verdict.verdict]
 
 
-def score_files(paths: Sequence[Path], config: Config, pairs_out: Path | None) -> tuple[list[Entry], Source]:
+def _sinks(stack: ExitStack, config: Config, db: Path | None, pairs_out: Path | None) -> Iterator[Sink]:
+    """Where scored pairs go besides the verdict; closed with the stack."""
+    if pairs_out is not None:
+        out = stack.enter_context(opened(pairs_out, "wb"))
+        yield lambda pair, row: out.write(pair_line(pair, row) + b"\n")
+    if db is not None:
+        from monitor.cli.keeping import keeper  # duckdb, only where it is asked for
+
+        yield stack.enter_context(keeper(db, config)).keep
+
+
+def score_files(
+    paths: Sequence[Path], config: Config, sinks: Sequence[Sink] = ()
+) -> tuple[list[Entry], Source]:
     """Score every usable line of the files, in order. Raises Unreachable for a file that is not there."""
     rows: list[Entry] = []
-    unusable: dict[str, int] = {}
+    unusable: Counter[str] = Counter()
     notes: list[str] = []
-    with ExitStack() as stack:
-        out = stack.enter_context(opened(pairs_out, "wb")) if pairs_out else None
-        for path in paths:
-            tally = Tally()
-            lines = stack.enter_context(opened(path, "rb"))
-            rows += [
-                _scored(pair, config, out) for pair in _watched(read_pairs(lines, time.time(), tally), path)
-            ]
-            notes += [
-                *unreadable(str(path), tally.bad, tally.examples),
-                *unknown_keys(str(path), tally.unknown_keys),
-            ]
-            for reason, count in tally.bad.items():
-                unusable[reason] = unusable.get(reason, 0) + count
+    for path in paths:
+        tally = Tally()
+        with opened(path, "rb") as lines:
+            rows += _scored(_watched(read_pairs(lines, time.time(), tally), path), config, sinks)
+        notes += unreadable(str(path), tally.bad, tally.examples)
+        notes += unknown_keys(str(path), tally.unknown_keys)
+        unusable.update(tally.bad)
     return rows, Source(unusable, notes)
 
 
-def _scored(pair: Pair, config: Config, out: BinaryIO | None) -> Entry:
-    row = entry(pair, config)
-    if out is not None:
-        out.write(pair_line(pair, row) + b"\n")
-    return row
+def _scored(pairs: Iterable[Pair], config: Config, sinks: Sequence[Sink]) -> Iterator[Entry]:
+    for pair in pairs:
+        row = entry(pair, config)
+        for sink in sinks:
+            sink(pair, row)
+        yield row
 
 
 def _watched(pairs: Iterable[Pair], path: Path) -> Iterator[Pair]:

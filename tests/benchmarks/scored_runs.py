@@ -71,7 +71,7 @@ def _scored(pair: Listed, config: Config) -> tuple[list[Entry], Source]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pairs.jsonl"
         path.write_bytes(b"".join(line + b"\n" for line in pair_lines(pair)))
-        return score_files([path], config, None)
+        return score_files([path], config)
 
 
 def slices(scored: Run) -> Iterator[Slice]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import duckdb
 import jsonschema
 import pytest
 from click.testing import CliRunner
@@ -177,6 +178,21 @@ def test_pairs_out_has_segments_scores_and_constraints(tmp_path: Path) -> None:
         True,
         False,
     )
+
+
+def test_db_keeps_the_scores_for_reports(tmp_path: Path, broken_tail: Path) -> None:
+    db = tmp_path / "kept.duckdb"
+    code, _ = verdict(broken_tail, "--db", db)
+    assert code == 1
+    with duckdb.connect(str(db), read_only=True) as connection:
+        kept = connection.execute("SELECT count(*), count(DISTINCT block) FROM pairs").fetchone()
+        looped = connection.execute("SELECT sum(x) FROM scores WHERE signal = 'degenerate'").fetchone()
+    assert (kept, looped) == ((200, 1), (10.0,))
+
+
+def test_db_is_not_written_unless_asked(tmp_path: Path, healthy: Path) -> None:
+    verdict(healthy)
+    assert [path.name for path in tmp_path.iterdir()] == ["healthy.jsonl"]
 
 
 def test_the_configuration_changes_levels(broken_tail: Path) -> None:
