@@ -17,6 +17,8 @@ from monitor.lexicons.language_names import LANGUAGE_NAMES, LATIN_NAMES, NAME_MA
 
 _EXAMINED: Final = 4_096
 _LEAST_LETTERS: Final = 8
+# Below this an unsure detector names any language, and each would become a segment of its own.
+_ENOUGH_LETTERS: Final = 10
 _INSTRUCTION_LETTERS: Final = 240
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
@@ -65,8 +67,13 @@ def content(prompt: str) -> str:
 
 
 def language(prompt: str) -> str:
-    """ISO 639 code of the prompt's language, `unknown` for code, numbers and too short texts."""
-    return languages.language(content(prompt))
+    """ISO 639 code of the prompt's language, `unknown` for code, numbers and doubtful short texts."""
+    text = content(prompt)
+    found = languages.detect(text)
+    enough = (
+        sum(scripts.letters(text).values()) >= _ENOUGH_LETTERS or scripts.script(text) in languages.SINGLE
+    )
+    return found.language if found.reliable or enough else languages.UNKNOWN
 
 
 def script(prompt: str) -> str:

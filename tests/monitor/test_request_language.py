@@ -31,6 +31,14 @@ def test_code_is_no_language() -> None:
     assert request_language.language(prompt) == "de"
 
 
+@pytest.mark.parametrize(
+    ("code", "prompt"),
+    [("unknown", "qwx zkj"), ("unknown", "f(x) = 3"), ("ko", "안녕?"), ("en", "Tell me a joke")],
+)
+def test_short_prompts_name_a_language_only_where_it_is_sure(code: str, prompt: str) -> None:
+    assert code == request_language.language(prompt)
+
+
 def test_script_follows_the_content() -> None:
     assert request_language.script("Rewrite this paragraph.\n\nእያንዳንዱ ሰው በመብቶቹና በግዴታዎቹ") == "ethiopic"
 
