@@ -112,6 +112,12 @@ class Engine:
         """Every (segment, signal) under test."""
         return [self._row(table, row) for table in self._tables for row in range(len(table.bank))]
 
+    def latency_limit(self, segment: Segment, signal: str) -> float | None:
+        """Seconds of the candidate beyond which x = 1 for `latency_p95` and the like; None = not yet."""
+        what, _, rung = signal.partition("_")
+        reference = self._references.get((segment, what), _NO_REFERENCE)
+        return reference.limit(rung)
+
     def snapshot(self) -> bytes:
         """Everything between two blocks, to be stored in the transaction that stores the last one."""
         assert self.ledger is not None, "nothing applied yet"  # noqa: S101

@@ -102,6 +102,8 @@ def _culprit(
     mine = samples.get((row.segment, row.signal))
     if mine is None:
         return None
+    # A latency's m is the segment's own; people see it as the noise floor.
+    null = row.noise_floor if row.kind == "latency" and row.noise_floor is not None else nulls[row.signal]
     suspects = {other.segment for other in diverged if _rank(other.level) <= _rank(row.level)} - {row.segment}
     guilty = [
         (theirs.effect, -_place(suspect, order), suspect)
@@ -111,7 +113,7 @@ def _culprit(
             theirs,
             mine,
             row.signal,
-            nulls[row.signal],
+            null,
             first=_place(suspect, order) < _place(row.segment, order),
         )
     ]

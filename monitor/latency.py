@@ -140,6 +140,10 @@ class Reference:
             return [Outcome(RUNGS[0], float(candidate > limit(replay)), 0.5)]
         return []
 
+    def limit(self, rung: str) -> float | None:
+        """The slowest candidate that a rung allows, seconds; None before there is a reference."""
+        return limit(self.tail.quantiles[RUNGS.index(rung)]) if self.tail and self.ready else None
+
     def dump(self) -> list[Any]:
         """JSON-able state."""
         tail = self.tail and [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from monitor.explain import Sample, explain_rows
@@ -100,6 +102,15 @@ def test_rows_come_worst_unexplained_divergence_first() -> None:
     waiting = SegmentVerdict(Segment("language=fr"), "degenerate", "directional", "inconclusive", 3)
     ordered = explain_rows([calm, waiting, *rows(samples)], samples, NULLS)
     assert [r.segment for r in ordered] == ["language=th", ALL, "language=fr", "language=de"]
+
+
+def test_a_slow_segment_explains_overall_against_the_rows_own_bound() -> None:
+    samples = {
+        (Segment(n), "latency_p50"): sample(m) for n, m in {ALL: np.ones(N, bool), "language=th": TH}.items()
+    }
+    slow = [replace(r, kind="latency", noise_floor=0.02) for r in rows(samples)]
+    found = {r.segment: r.explained_by for r in explain_rows(slow, samples, {"latency_p50": 0.5})}
+    assert found == {"language=th": None, ALL: "language=th"}
 
 
 def test_without_a_sample_a_row_stays_unexplained() -> None:

@@ -90,6 +90,14 @@ def test_a_young_segment_borrows_quantiles_but_counts_its_own_share() -> None:
     assert slow.judge((100.0, None))[0].null > 0.9
 
 
+def test_the_limit_of_a_rung_is_what_it_judges_by() -> None:
+    reference = learnt(made(np.random.default_rng(8), 200))
+    p95 = reference.limit("p95")
+    assert p95 is not None
+    assert [reference.judge((seconds, None))[2].x for seconds in (p95, p95 * 1.001)] == [0.0, 1.0]
+    assert Reference().limit("p95") is None
+
+
 def test_state_survives_a_dump_through_json() -> None:
     reference = learnt(made(np.random.default_rng(6), 300))
     again = Reference.load(json.loads(json.dumps(reference.dump())))
