@@ -14,9 +14,10 @@ _NAMES = {
 
 FRENCH = Tongue(
     code="fr",
-    gate=r"\b(?:votre|vous|réponse|texte|avec|les|dans|une|le|la|des|et|est|pour|quel\w*|répond\w*|écri\w+)\b",
+    gate=r"\b(?:de|en|un|ce|que|du|au|par|votre|vous|réponse|texte|avec|les|dans|une|le|la|des|et|est|pour|quel\w*|répond\w*|écri\w+)\b",
     cues={
         "words": ("mot",),
+        "characters": ("caractère",),
         "sentences": ("phrase",),
         "paragraphs": (
             "paragraphe",
@@ -123,6 +124,7 @@ FRENCH = Tongue(
     at_most="moins de",
     words=r"mots?\b(?!\s+(?:\w+\s+){0,3}(?:majuscules?|capitales?))(?!\s+(?:avec|contenant|commençant|clé))",
     sentences=r"phrases?\b",
+    characters=r"caractères?\b",
     paragraphs=r"paragraphes?\b",
     sections=r"(?:sections?|parties?|paragraphes?|chapitres?|strophes?)\b",
     bullets=r"(?:puces?|points? (?:de liste|à puces?|listés?|énumérés?|(?:organisés? )?sous forme de (?:puces|liste))|tirets)\b",

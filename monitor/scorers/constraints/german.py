@@ -12,12 +12,13 @@ _NAMES = {
 
 GERMAN = Tongue(
     code="de",
-    gate=r"\b(?:die|der|das|deine?|und|mit|eine?|nicht|antwort\w*|schreib\w*|verwende\w*|erklär\w*)\b",
+    gate=r"\b(?:was|ist|wie|ein|auf|für|den|dem|von|zu|die|der|das|deine?|und|mit|eine?|nicht|antwort\w*|schreib\w*|verwende\w*|erklär\w*)\b",
     cues={
         "words": (
             "wort",
             "wört",
         ),
+        "characters": ("zeichen",),
         "sentences": (
             "satz",
             "sätze",
@@ -101,6 +102,7 @@ GERMAN = Tongue(
     at_most="less than",
     words=r"(?:Wörtern?|Worten?|Wort)\b(?!\s+(?:\w+\s+){0,2}Großbuchstaben)",
     sentences=r"(?:Sätzen?|Satz)\b",
+    characters=r"Zeichen\b",
     paragraphs=r"(?:Absätzen?|Absatz)\b",
     sections=r"(?:Abschnitten?|Abschnitt|Teilen?|Kapiteln?|Absätzen?)\b",
     bullets=r"(?:Aufzählungspunkten?|Stichpunkten?|Spiegelstrichen?|Bulletpoints?)\b",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 from monitor.records import Request
@@ -23,6 +24,7 @@ _STARS = re.compile(r"(?<![*\w])\*{3}(?!\*)|\b(?:3|three) asterisks")
 _SIX_STARS = re.compile(
     r"\*{6}|\b(?:6|six|seis) (?:\w+ )?(?:asteris[kc]|étoile|asterisco|astérisque|Sternchen)", re.IGNORECASE
 )
+_IN = re.compile(r"\b(?:in|en|auf)\s+(?:just |only |seulement |solo |sólo |nur )?$", re.IGNORECASE)
 _EACH = re.compile(r"\b(?:each|every|per|chaque|cada|jede[rsnm]?)\b[^.\n]*$", re.IGNORECASE)
 _POSTSCRIPT = re.compile(
     r"(?:\bpost-?scriptum\b|\bpostscript\b|\bposdata\b|\bpostdata\b|\bwith an? |\badd an? |\binclude an? )[^.\n]{0,50}?[\"'“«]?"
@@ -49,15 +51,18 @@ def mined(system: str, prompt: str) -> tuple[Constraint, ...]:
     if _KANA.search(text):
         found: Iterable[Constraint] = japanese(text, prompt)
     else:
-        spoken = [tongue for tongue in TONGUES if _spoken(tongue, text)] or [ENGLISH]
-        found = (c for tongue in spoken for c in _latin(tongue, text, prompt))
-    return tuple(dict.fromkeys(found))[:_MAX_CONSTRAINTS]
+        found = (c for tongue in _spoken(text) for c in _latin(tongue, text, prompt))
+    # marks like <<title>> are the same in every language: the most spoken one's reading stays
+    first: dict[object, Constraint] = {}
+    for one in found:
+        first.setdefault((one.kind, one.arguments), one)
+    return tuple(first.values())[:_MAX_CONSTRAINTS]
 
 
-def _spoken(tongue: Tongue, text: str) -> bool:
-    """Whether two different function words of a language occur; rules of the others are not tried."""
-    found = {word.casefold() for word in rx(tongue.gate).findall(text[:1500])}
-    return len(found) >= 2
+def _spoken(text: str) -> list[Tongue]:
+    """The languages of which two different function words occur, most first; English where none does."""
+    words = {tongue: len(set(rx(tongue.gate).findall(text[:1500].casefold()))) for tongue in TONGUES}
+    return sorted((t for t in TONGUES if words[t] >= 2), key=lambda t: -words[t]) or [ENGLISH]
 
 
 def _latin(tongue: Tongue, text: str, prompt: str) -> Iterator[Constraint]:
@@ -71,9 +76,13 @@ def _lengths(tongue: Tongue, text: str, small: str) -> Iterator[Constraint]:
     for family, unit, kind, count in (
         ("words", tongue.words, "length_constraints:number_words", "num_words"),
         ("sentences", tongue.sentences, "length_constraints:number_sentences", "num_sentences"),
+        ("characters", tongue.characters, "length_constraints:number_letters", "num_letters"),
     ):
         for bound in bounds(tongue, unit, text) if tongue.cued(family, small) else ():
-            if not bound.plain and not _EACH.search(text, max(0, bound.start - 40), bound.start):
+            before = text[max(0, bound.start - 40) : bound.start]
+            if family == "sentences" and bound.plain and _IN.search(before):
+                bound = replace(bound, plain=False)  # noqa: PLW2901  "in two sentences" is exact
+            if not bound.plain and not _EACH.search(before):
                 yield from limits(tongue, kind, bound, count, "relation")
     if tongue.cued("paragraphs", small):
         yield from _paragraphs(tongue, text)

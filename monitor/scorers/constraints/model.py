@@ -69,6 +69,7 @@ class Tongue:
     at_most: str
     words: str
     sentences: str
+    characters: str
     paragraphs: str
     sections: str
     bullets: str

@@ -14,9 +14,10 @@ _NAMES = {
 
 SPANISH = Tongue(
     code="es",
-    gate=r"\b(?:tu|respuesta|los|las|con|una|el|del|para|por|cómo|qué|respond\w+|escrib\w+)\b",
+    gate=r"\b(?:de|en|y|sin|que|se|lo|un|tu|respuesta|los|las|con|una|el|del|para|por|cómo|qué|respond\w+|escrib\w+)\b",
     cues={
         "words": ("palabra",),
+        "characters": ("caracteres",),
         "sentences": (
             "frase",
             "oraci",
@@ -117,6 +118,7 @@ SPANISH = Tongue(
     placeholder_relation=True,
     words=r"palabras?\b(?!\s+(?:\w+\s+){0,4}(?:mayúsculas?|tilde|acent\w+|letra))(?!\s+clave)",
     sentences=r"(?:frases?|oraciones|oración)\b",
+    characters=r"caracteres\b",
     paragraphs=r"párrafos?\b",
     sections=r"(?:secciones|sección|partes?|párrafos?|capítulos?|apartados?)\b",
     bullets=r"(?:puntos? de (?:la )?lista|viñetas?|puntos de markdown|elementos de lista)\b",
