@@ -18,6 +18,8 @@ import numpy as np
 from monitor.explain import Sample
 from monitor.fixed_sample import Floats, Question, excess, p_value, pairs_needed, question
 from monitor.intervals import Interval, holm, mcnemar_p_value, newcombe_paired
+from monitor.latency import ERROR_RATE, Legs
+from monitor.offline_latency import Rung, rungs
 from monitor.records import ALL, Score, Segment, SegmentVerdict, State
 from monitor.scoring import Scored
 from monitor.signals import SIGNALS, Level
@@ -33,7 +35,7 @@ class Recorded:
     """One scored pair and where it counts.
 
     `segments` includes `all`. `baseline_healthy` False keeps it out of agreement signals: a loop is
-    easy to agree with. `conversation` and `prompt` are the keys under which repeats within an hour
+    easy to agree with. `legs` are the pair's comparable seconds (`latency.legs`). `conversation` and `prompt` are the keys under which repeats within an hour
     are one observation; None: every pair is its own.
     """
 
@@ -42,6 +44,7 @@ class Recorded:
     baseline_healthy: bool = True
     conversation: str | None = None
     prompt: str | None = None
+    legs: Mapping[str, Legs] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Cell:
     """The sample of one (segment, signal): pair indices, their scores, and what to compare them with.
 
     `reference` is the noise floor, `rest` the same signal outside the segment; `asked` is False where
-    no hypothesis can be stated.
+    no hypothesis can be stated. `rung` is what a latency signal is tested against.
     """
 
     segment: Segment
@@ -99,6 +102,7 @@ class Cell:
     reference: Floats | None = None
     rest: Floats | None = None
     asked: bool = True
+    rung: Rung | None = None
 
     @property
     def compared(self) -> Floats | None:
@@ -132,9 +136,18 @@ class Cell:
         return None
 
     @property
+    def floor(self) -> float | None:
+        """Rate of the bad outcome when the baseline is asked twice."""
+        if self.rung is not None:
+            return self.rung.floor
+        if self.reference is None or not self.reference.size:
+            return None
+        return float(self.reference.mean())
+
+    @property
     def sample(self) -> Sample:
         """For finding out which segment accounts for which; the floor stands in for every pair's x0."""
-        floor = nan if self.reference is None or not self.reference.size else float(self.reference.mean())
+        floor = nan if self.floor is None or self.rung else self.floor
         return Sample(np.array(self.members), self.x, np.full(len(self.members), floor))
 
     @property
@@ -158,6 +171,8 @@ def judge(rows: Sequence[Recorded], control: Sequence[Recorded], rule: Rule) -> 
     else:
         for cell in cells.values():
             cell.reference = _reference(cell, references)
+    timed, again = ([(r.segments, r.legs) for r in arm] for arm in (rows, control))
+    cells |= {(rung.segment, rung.signal): _latency_cell(rung) for rung in rungs(timed, again) if rung.x}
     tested = [k for k, cell in cells.items() if cell.asked and rule.level(cell.signal) in {"page", "ticket"}]
     adjusted, hypotheses = _adjusted([cells[key] for key in tested], rule)
     corrected = dict(zip(tested, adjusted, strict=True))
@@ -245,11 +260,26 @@ def _without_floor(cells: Mapping[Key, Cell], sizes: Mapping[Segment, int]) -> N
             cell.asked = len(mine) >= _COVERED * sizes[segment]
 
 
+def _latency_cell(rung: Rung) -> Cell:
+    scores = [Score(rung.signal, x) for x in rung.x]
+    return Cell(rung.segment, rung.signal, list(rung.members), scores, rung=rung)
+
+
+def _asked(rule: Rule, cell: Cell) -> Question:
+    return rule.question(cell.signal) if cell.rung is None else Question(cell.rung.null)
+
+
+def _p_value(rule: Rule, cell: Cell) -> float:
+    """Of one hypothesis; a latency null that is itself estimated adds its error."""
+    value = p_value(_asked(rule, cell), cell.x, cell.compared)
+    return value if cell.rung is None else min(1.0, value + ERROR_RATE)
+
+
 def _adjusted(cells: Sequence[Cell], rule: Rule) -> tuple[list[float], int]:
     """Holm-adjusted p-values and how many different hypotheses there were."""
     names = [(cell.signal, tuple(cell.members), _bytes(cell.reference)) for cell in cells]
     first = dict(zip(reversed(names), reversed(cells), strict=True))
-    raw = {name: p_value(rule.question(c.signal), c.x, c.compared) for name, c in first.items()}
+    raw = {name: _p_value(rule, c) for name, c in first.items()}
     by_name = dict(zip(raw, holm(list(raw.values())).tolist(), strict=True))
     return [by_name[name] for name in names], len(raw)
 
@@ -259,10 +289,9 @@ def _bytes(reference: Floats | None) -> bytes | None:
 
 
 def _row(cell: Cell, rule: Rule, adjusted: float | None, alpha: float) -> SegmentVerdict:
-    asked, x = rule.question(cell.signal), cell.x
+    asked, x = _asked(rule, cell), cell.x
     effect, interval = _excess(asked, cell)
     needed = pairs_needed(asked, x, cell.reference, rule.detectable, alpha)
-    floor = cell.reference
     return SegmentVerdict(
         segment=cell.segment,
         signal=cell.signal,
@@ -272,7 +301,7 @@ def _row(cell: Cell, rule: Rule, adjusted: float | None, alpha: float) -> Segmen
         pairs_needed=needed,
         baseline=_rate([s.baseline for s in cell.scores]),
         candidate=_rate([s.candidate for s in cell.scores]),
-        noise_floor=None if floor is None or not floor.size else float(floor.mean()),
+        noise_floor=cell.floor,
         effect=effect,
         lower=interval.lower,
         upper=interval.upper,
@@ -290,7 +319,12 @@ def _excess(asked: Question, cell: Cell) -> tuple[float, Interval]:
         both, worse, better, neither = cell.discordant
         n = both + worse + better + neither
         return (worse - better) / n, newcombe_paired(both, worse, better, neither)
-    return excess(asked, cell.x, cell.reference)
+    effect, interval = excess(asked, cell.x, cell.reference)
+    if cell.rung is None:
+        return effect, interval
+    return effect - cell.rung.floor, Interval(
+        interval.lower - cell.rung.floor, interval.upper - cell.rung.floor
+    )
 
 
 def _state(rule: Rule, cell: Cell, adjusted: float | None, needed: int | None, effect: float) -> State:
@@ -299,10 +333,10 @@ def _state(rule: Rule, cell: Cell, adjusted: float | None, needed: int | None, e
     `ok` asks that not even the single test objects: a loss too small for Holm is no all-clear.
     """
     if adjusted is not None and adjusted <= rule.alpha:
-        return "diverged" if effect > rule.question(cell.signal).allowed else "inconclusive"
+        return "diverged" if cell.rung or effect > _asked(rule, cell).allowed else "inconclusive"
     if needed is None or len(cell.members) < needed:
         return "inconclusive"
-    alone = p_value(rule.question(cell.signal), cell.x, cell.compared)
+    alone = _p_value(rule, cell)
     return "ok" if alone > rule.alpha else "inconclusive"
 
 

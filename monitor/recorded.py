@@ -15,8 +15,9 @@ from monitor.cautions import Observed, cautions
 from monitor.config import Config
 from monitor.explain import BUILT_IN
 from monitor.health import baseline_illness
+from monitor.latency import legs
 from monitor.offline import Judgement, Recorded, Rule, judge, with_examples
-from monitor.records import Funnel, Pair, Segment, SegmentVerdict, Verdict
+from monitor.records import ALL, Funnel, Pair, Segment, SegmentVerdict, Verdict
 from monitor.scorers import SCORERS
 from monitor.scoring import Failure, score_pair
 from monitor.segments import segment_names, segments_of
@@ -73,6 +74,7 @@ def entry(pair: Pair, config: Config) -> Entry:
         baseline_healthy=illness is None,
         conversation=conversation,
         prompt=prompt,
+        legs=legs(pair),
     )
     failed = pair.baseline.error_type is not None or pair.candidate.error_type is not None
     observed = Observed(pair.id, segments, _length_ratio(pair), illness)
@@ -129,6 +131,9 @@ def _explained(rows: Sequence[Entry], judgement: Judgement, config: Config) -> S
     samples = {key: cell.sample for key, cell in judgement.cells.items()}
     asked = rule(config)
     nulls = {cell.signal: asked.question(cell.signal).null_mean for cell in judgement.cells.values()}
+    nulls |= {
+        cell.signal: cell.rung.null for cell in judgement.cells.values() if cell.rung and cell.segment == ALL
+    }
     declared = dict.fromkeys(name for row in rows for name in row.dims if name not in BUILT_IN)
     return explain_rows(found, samples, nulls, tuple(declared))
 
