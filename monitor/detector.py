@@ -102,7 +102,8 @@ class Cells:
     counts: Floats  # (K, 2, knots) replays of the window in use and of the one being filled
     pool: Floats  # (K, knots) replays lent by the parent
     floor: Floats  # (K, G) E0
-    cap: Floats  # (K, G)
+    cap: Floats  # (K, G) of R E0
+    granted: Floats  # (K) paid beside the clock since `born`
 
 
 def _empty(cells: int, knots: int) -> Cells:
@@ -110,7 +111,7 @@ def _empty(cells: int, knots: int) -> Cells:
     return Cells(
         np.zeros((0, len(BETS), cells)), np.zeros((0, cells)), np.zeros((0, len(BETS))),
         flat, flat, flat, np.zeros(0, np.bool_), flat, flat, count, count, flat, flat,
-        np.zeros((0, 2, knots)), np.zeros((0, knots)), np.ones((0, cells)), np.ones((0, cells)),
+        np.zeros((0, 2, knots)), np.zeros((0, knots)), np.ones((0, cells)), np.ones((0, cells)), flat,
     )  # fmt: skip
 
 
@@ -194,11 +195,15 @@ class Bank:
     def settle(self, time: float) -> None:
         """Pay every row up to `time` at its present rate (before rates change)."""
         cells = self.cells
-        self.pay(cells.rate * np.maximum(time - cells.last, 0.0))
+        self._put_in(cells.rate * np.maximum(time - cells.last, 0.0))
         np.maximum(cells.last, time, out=cells.last)
 
     def pay(self, amounts: Floats) -> None:
         """Put money (K) in beside the clock. The next score has not been seen: it is predictable."""
+        self.cells.granted += amounts
+        self._put_in(amounts)
+
+    def _put_in(self, amounts: Floats) -> None:
         self.cells.wealth += self._shares(np.arange(len(self)), amounts)
         self.paid += float(amounts.sum())
 
@@ -237,7 +242,18 @@ class Bank:
         moment chosen by looking may only meet evidence gathered afterwards.
         """
         fired = np.flatnonzero(self.cells.firing)
-        for name in ("wealth", "evidence", "firing", "pairs", "replays", "sum_x", "sum_x0", "counts", "pool"):
+        for name in (
+            "wealth",
+            "evidence",
+            "firing",
+            "pairs",
+            "replays",
+            "sum_x",
+            "sum_x0",
+            "counts",
+            "pool",
+            "granted",
+        ):
             getattr(self.cells, name)[...] = 0
         self.cells.floor[...] = 1.0
         self.cells.cap[...] = CAP

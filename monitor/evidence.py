@@ -323,6 +323,7 @@ class Engine:
             two_stream=test.two_stream,
             null=float(1 / cells.inverse_null[row, 0]) if latency else test.m,
             rate=float(cells.rate[row]),
+            granted=float(cells.granted[row]),
             ready=reference.ready if latency else not test.two_stream or table.bank.has_floor(row),
             references=reference.replays if latency else None,
         )

@@ -2,8 +2,8 @@
 
 `pairs_needed` answers for the verdict (`ok` needs that many), `smallest_drop` for a quiet segment: the
 smallest rise that its traffic reveals within a day. Both count from zero wealth with the money of ten
-exchanges, about what a Shiryaev-Roberts sum has working for it when a growing bet takes off; the lump
-of a rollout comes on top and is left out.
+exchanges, about what a Shiryaev-Roberts sum has working for it when a growing bet takes off. A fault
+that came with the candidate also meets the lump of the rollout; one of another day does not.
 """
 
 from __future__ import annotations
@@ -26,11 +26,15 @@ LARGEST = 1_000_000
 
 
 def pairs_needed(row: Row, detectable: float, now: float) -> int | None:
-    """Pairs after which a rise of `detectable` above the allowance would have alarmed with
-    probability 0.9 at the row's present budget and traffic; None where it cannot be seen."""
+    """Pairs after which a rise of `detectable` above the allowance that came with the candidate would
+    have alarmed with probability 0.9 at the row's budget and traffic; None where it cannot be seen."""
+    return _needed(row, detectable, now, row.granted)
+
+
+def _needed(row: Row, detectable: float, now: float, granted: float) -> int | None:
     if not row.pairs or row.rate <= 0:
         return None
-    capital = WORKING_EXCHANGES * row.rate * max(now - row.born, 1.0) / row.pairs
+    capital = granted + WORKING_EXCHANGES * row.rate * max(now - row.born, 1.0) / row.pairs
     capital = 10 ** (round(4 * log10(capital)) / 4)
     if not row.two_stream:
         return _one_stream(round(row.null, 3), detectable, capital)
@@ -46,12 +50,12 @@ def smallest_drop(row: Row, now: float) -> float | None:
         return None
     day = row.pairs / max(now - row.born, 1.0) * DAY
     low, high = 1, 100
-    if not _within(pairs_needed(row, high / 100, now), day):
+    if not _within(_needed(row, high / 100, now, 0.0), day):
         return None
     while low < high:
         middle = (low + high) // 2
         low, high = (
-            (low, middle) if _within(pairs_needed(row, middle / 100, now), day) else (middle + 1, high)
+            (low, middle) if _within(_needed(row, middle / 100, now, 0.0), day) else (middle + 1, high)
         )
     return low / 100
 

@@ -32,7 +32,7 @@ class Event:
 class Row:
     """One detector as people see it. Counts and sums start at `born`: creation or the last candidate.
 
-    `null` is m, with `two_stream` the allowed drop; `rate` is budget per second; `ready` says that the
+    `null` is m, with `two_stream` the allowed drop; `rate` is budget per second, `granted` what came in lumps since `born`; `ready` says that the
     arm it is judged against exists; `references` counts the segment's latency replays (None for
     other signals).
     """
@@ -51,6 +51,7 @@ class Row:
     two_stream: bool
     null: float
     rate: float
+    granted: float = 0.0
     ready: bool = True
     references: int | None = None
 

@@ -66,6 +66,15 @@ def test_what_cannot_be_seen_has_no_number(row: Row) -> None:
     assert pairs_needed(row, 0.15, NOW) is None
 
 
+def test_the_lump_of_a_rollout_shortens_the_wait_for_ok_but_not_for_other_days() -> None:
+    lump = replace(ONE, granted=5e-4)
+    plain, helped = pairs_needed(ONE, 0.15, NOW), pairs_needed(lump, 0.15, NOW)
+    assert plain is not None
+    assert helped is not None
+    assert helped < 0.8 * plain
+    assert smallest_drop(lump, NOW) == smallest_drop(ONE, NOW)
+
+
 def test_a_quiet_segment_reveals_only_a_large_drop_within_a_day() -> None:
     busy, quiet = smallest_drop(ONE, NOW), smallest_drop(ONE, 40 * NOW)
     assert busy is not None
