@@ -40,13 +40,3 @@ def blocks(text: str) -> tuple[Block, ...]:
             break
         position = end.end()
     return tuple(found)
-
-
-def only_a_fence(text: str) -> bool:
-    """Whether the answer is one fenced block and nothing else."""
-    stripped = text.strip()
-    return (
-        stripped.startswith(("```", "~~~"))
-        and stripped.endswith(("```", "~~~"))
-        and len(blocks(stripped)) == 1
-    )

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from monitor.scorers.jsontext import find_json
 from monitor.scorers.numerals import TAIL, Number, last_number, same_number, whole_number
 from monitor.scorers.questions import Question
+from monitor.scorers.similarity import words
 
 KeyKind = Literal["number", "choice", "yesno", "label", "literal", "text", "phrase"]
 
@@ -132,7 +133,7 @@ def answer_field(value: Any) -> str | None:
 def is_prose(name: str, value: Any) -> bool:
     """A field nobody compares: named as reasoning, or a string of eight words or more."""
     plain = name.rpartition(".")[2].strip().casefold()
-    return plain in PROSE_FIELDS or (isinstance(value, str) and len(value) > 24 and len(value.split()) >= 8)
+    return plain in PROSE_FIELDS or (isinstance(value, str) and len(value) > 24 and len(words(value)) >= 8)
 
 
 def field_text(text: str) -> str | None:

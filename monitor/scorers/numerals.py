@@ -127,16 +127,6 @@ def last_number(text: str) -> Number | None:
     return None
 
 
-@lru_cache(maxsize=2048)
-def first_number(text: str) -> Number | None:
-    """The first number in the first `TAIL` characters, or None."""
-    for match in _NUMBER.finditer(text[:TAIL]):
-        number = _safe(match)
-        if number is not None:
-            return number
-    return None
-
-
 def whole_number(text: str) -> Number | None:
     """The number of a short field such as `$42`, `# 42`, `42 dollars`; None where words prevail."""
     if len(text) > 80:

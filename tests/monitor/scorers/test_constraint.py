@@ -32,6 +32,10 @@ def mined(prompt: str) -> list[tuple[str, dict[str, Any]]]:
         ("Include the keywords 'leaf' and 'water' in your answer.", "existence", {"keywords": ["leaf", "water"]}),
         ('End your answer with the phrase "Enjoy it!" and nothing else.', "end_checker", {"end_phrase": "Enjoy it!"}),
         ("Your entire response should be in Korean, no other language.", "response_language", {"language": "ko"}),
+        ("Write a tweet of no more than 280 characters.", "number_letters", {"relation": "less than", "num_letters": 281}),
+        ("Describe el producto en menos de 50 palabras.", "number_words", {"relation": "como máximo", "num_words": 49}),
+        ("お茶について100字以内で説明してください。", "number_letters", {"relation": "未満", "num_letters": 101}),
+        ('Your reply must start with "Dear customer".', "start_checker", {"start_phrase": "Dear customer"}),
         ("Rédigez votre réponse en moins de 80 mots.", "number_words", {"relation": "moins de", "num_words": 80}),
         ("Répondez à la question sans utiliser la lettre ç.", "ethel_or_cedilla", {"forbidden_char": "ç"}),
         ("Responde a la pregunta con un máximo de 15 frases.", "number_sentences", {"relation": "como máximo", "num_sentences": 15}),
@@ -72,6 +76,8 @@ def test_a_form_without_arguments_is_found(prompt: str, kind: str) -> None:
         "Each line of the poem should hold exactly one sentence, in your own words.",
         "How many words are there in the English language?",
         "Summarise the report on capital markets for the board.",
+        "The report is over 300 words long. Summarise it.",
+        "I have 3 words for you: go home now.",
         "Translate the sentence into German: the letter is on the table.",
         'def f(x):\n    """Return the words of x in all lowercase letters, no commas."""',
         "Ann has 3 words on 5 cards. How many cards does she have?",
@@ -101,6 +107,14 @@ def test_kept_to_broken_scores_one_and_only_that_way(prompt: str, kept: str, bro
     assert better is not None
     assert [worse.value, worse.baseline, worse.candidate] == [1.0, 0.0, 1.0]
     assert [better.value, better.baseline, better.candidate] == [0.0, 1.0, 0.0]
+
+
+def test_in_two_sentences_is_exact() -> None:
+    bounds = [args for _, args in mined("What is DNS? Answer in two sentences.")]
+    assert bounds == [
+        {"relation": "at least", "num_sentences": 2},
+        {"relation": "less than", "num_sentences": 3},
+    ]
 
 
 def test_the_explanation_names_the_constraint() -> None:
