@@ -246,15 +246,16 @@ def _without_floor(cells: Mapping[Key, Cell], sizes: Mapping[Segment, int]) -> N
     """Agreement signals when nothing was replayed: different is not worse (DESIGN 5).
 
     Two harmless quantizations differ on every second stray number of an open chat. So a segment is
-    tested against the allowance only where most of its pairs are checkable; a small one must stand
-    out from the rest of the route, which is the only floor at hand.
+    tested against the allowance only where most of its pairs are checkable; in a route of mostly open
+    text a small one must stand out from the rest of the route, which is the only floor at hand.
     """
     for (segment, signal), cell in cells.items():
         if SIGNALS[signal].null != "agreement":
             continue
         whole, mine = cells[ALL, signal], set(cell.members)
         others = [s.value for i, s in zip(whole.members, whole.scores, strict=True) if i not in mine]
-        if len(mine) < _POOLED_BELOW and others:
+        open_route = len(whole.members) < _COVERED * sizes[ALL]
+        if open_route and len(mine) < _POOLED_BELOW and others:
             cell.rest = np.array(others)
         else:
             cell.asked = len(mine) >= _COVERED * sizes[segment]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +14,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from collectors.jsonl import Tally, read_pairs
-from monitor.cli.files import opened
 from monitor.cli.options import config_from, config_options, format_option
 from monitor.cli.rows import HEAD, cells
-from monitor.cli.worddiff import Side, side_by_side
+from monitor.cli.score import score_files
+from monitor.cli.side_view import difference
+from monitor.cli.source import source_options
 from monitor.errors import UsageError
-from monitor.recorded import Result, Source, entries, verdict_of
+from monitor.recorded import Result, verdict_of
 from monitor.records import Completion, Pair, Score, SegmentVerdict
-
-_PROMPT = 300  # characters of the question shown above an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +35,49 @@ class Case:
 @click.command("explain")
 @click.argument("segment")
 @click.argument("pairs", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--control", multiple=True, type=click.Path(path_type=Path), help="Noise-floor arm, as for score."
+)
 @click.option("--signal", help="Only this signal; default: the segment's worst.")
 @click.option("--limit", default=3, show_default=True, type=click.IntRange(1), help="Worst pairs to show.")
+@source_options
 @config_options()
 @format_option("table", "json")
 def command(
     *,
     segment: str,
     pairs: tuple[Path, ...],
+    urls: Sequence[str],
+    db: Path | None,
+    control: tuple[Path, ...],
     signal: str | None,
     limit: int,
     path: Path | None,
     settings: tuple[str, ...],
     format_: str,
 ) -> None:
-    """Show why SEGMENT (`dimension=value`, or `all`) came out as it did, from recorded PAIRS."""
-    config = config_from(path, settings, {})
+    """Show why SEGMENT (`dimension=value`, or `all`) came out as it did.
+
+    With PAIRS from recorded pairs, else from a running monitor (--url) or its database (--db).
+    """
     if not pairs:
-        raise UsageError("explain needs the pairs: tailgate explain SEGMENT PAIRS.jsonl")
-    known = list(_read(pairs))
-    result = verdict_of(list(entries(known, config)), [], config, Source())
+        from monitor.cli.explain_live import explain_live
+
+        explain_live(urls, db, segment, signal, limit, format_)
+        return
+    config = config_from(path, settings, {})
+    known: list[Pair] = []
+    scored, source = score_files(pairs, config, [lambda pair, _: known.append(pair)])
+    floor, floor_source = score_files(control, config)
+    for note in (*source.notes, *floor_source.notes):
+        click.echo(f"warning: {note}", err=True)
+    result = verdict_of(scored, floor, config, source)
     rows = chosen_rows(result, segment, signal)
     cases = worst_cases(result, known, rows[0], limit)
     if format_ == "json":
         click.echo(json.dumps(as_json(segment, rows, cases), ensure_ascii=False, indent=1))
     else:
         print_explanation(Console(), result, rows, cases)
-
-
-def _read(paths: Sequence[Path]) -> Any:
-    for path in paths:
-        with opened(path, "rb") as lines:
-            yield from read_pairs(lines, time.time(), Tally())
 
 
 def chosen_rows(result: Result, segment: str, signal: str | None) -> list[SegmentVerdict]:
@@ -142,17 +150,8 @@ def _facts(rows: Sequence[SegmentVerdict], result: Result) -> Table:
 
 def _case(case: Case) -> Table:
     reason = " ".join(part for part in (case.score.label, case.score.explanation) if part)
-    table = Table(
-        title=Text(_printable(f"{case.pair.id}  {case.score.signal}: {reason}")),
-        title_justify="left",
-        expand=True,
-    )
-    left, right = side_by_side(shown(case.pair.baseline), shown(case.pair.candidate))
-    table.add_column("baseline", ratio=1, overflow="fold")
-    table.add_column("candidate", ratio=1, overflow="fold")
-    table.caption = Text(_printable(case.pair.request.prompt[:_PROMPT]))
-    table.add_row(_side(left, "red"), _side(right, "green"))
-    return table
+    title = f"{case.pair.id}  {case.score.signal}: {reason}"
+    return difference(title, case.pair.request.prompt, shown(case.pair.baseline), shown(case.pair.candidate))
 
 
 def shown(answer: Completion) -> str:
@@ -161,18 +160,3 @@ def shown(answer: Completion) -> str:
         return f"[{answer.error_type}] {answer.text}".rstrip()
     calls = (f"{call.name}({call.arguments})" for call in answer.tool_calls)
     return "\n".join(part for part in (answer.text, *calls) if part)
-
-
-def _side(side: Side, colour: str) -> Text:
-    """Changed words are coloured and underlined, so that they show without colour too."""
-    text = Text()
-    for span in side:
-        text.append(_printable(span.text), style=f"{colour} underline" if span.changed else "")
-    return text
-
-
-def _printable(text: str) -> str:
-    """Answers are foreign: no terminal escape codes."""
-    return "".join(
-        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text.replace("\t", " ")
-    )

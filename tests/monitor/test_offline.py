@@ -110,11 +110,17 @@ def test_an_excess_over_a_noisy_baseline_diverges() -> None:
     assert _only(judge(_rows("answer", 90, 150), _rows("answer", 27, 150), RULE)).verdict == "diverged"
 
 
-def test_without_a_floor_a_small_segment_must_stand_out_from_the_rest() -> None:
-    noisy = _rows("answer", 60, 80, ALL, HEAD) + _rows("answer", 6, 6, ALL, TAIL)
-    quiet = _rows("answer", 1, 80, ALL, HEAD) + _rows("answer", 6, 6, ALL, TAIL)
+def test_in_open_text_a_small_segment_must_stand_out_from_the_rest() -> None:
+    open_text = [Recorded(Scored("p", {}, {}), (ALL,)) for _ in range(200)]
+    noisy = _rows("answer", 60, 80, ALL, HEAD) + _rows("answer", 6, 6, ALL, TAIL) + open_text
+    quiet = _rows("answer", 1, 80, ALL, HEAD) + _rows("answer", 6, 6, ALL, TAIL) + open_text
     assert _only(judge(noisy, [], RULE), TAIL).verdict == "inconclusive"
     assert _only(judge(quiet, [], RULE), TAIL).verdict == "diverged"
+
+
+def test_in_a_checkable_route_a_small_segment_is_tested_alone() -> None:
+    rows = _rows("answer", 16, 80, ALL, HEAD) + _rows("answer", 6, 20, ALL, TAIL)
+    assert _only(judge(rows, [], RULE), TAIL).verdict == "diverged"
 
 
 def test_without_a_floor_stray_answers_in_open_text_decide_nothing() -> None:
