@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from monitor.config import DeclaredSegment
 from monitor.health import baseline_illness
-from monitor.records import Completion, Exchange, Message, Pair, Request, ToolCall
+from monitor.records import Completion, Exchange, Label, Message, Pair, Request, ToolCall
 from monitor.scorers import SCORERS
-from monitor.scorers.confidence import residue, residue_of
+from monitor.scorers.confidence import key_confidence, residue, residue_of
+from monitor.scorers.numerals import last_number, whole_number
 from monitor.scorers.ood import OodIndex
 from monitor.segments import segment_names, segments_of
 
@@ -30,6 +31,7 @@ COVERS = (
 
 _BREAK: Final = "\x1e"
 _SECONDS: Final = 2.0
+_LABELLED: Final = 128
 _TOOLS: Final = [
     {
         "type": "function",
@@ -135,6 +137,10 @@ SEEDS = (
     _seed(0, 0, "フランス語で、JSON形式で、番号付きリストを6つ作成してください。ひらがなを一文字も使わないでください。漢字を10文字以下にしてください。", '{"a": "b"}', "1. あ\n2. い"),
     # numbers as people write them
     _seed(0, 0, "How much in total? #### <number>", "It is 1.234,5 km or $1,250.75, so 3/4 of 1 234", "About 2.5 million, 5×10^6, 1e400, 50 %, \\frac{1}{2}, 三万, 1'000, 12k, -7, 1.234"),
+    _seed(140, 1, "Compute", "3.5", "-7"),
+    _seed(0, 0, "N", "1", "1 234,5"), _seed(0, 0, "N", "1", "1.234"), _seed(0, 0, "N", "1", "2.5e3 million %"), _seed(0, 0, "N", "1", "\\frac{1}{0}"), _seed(0, 0, "N", "1", "1,2,3"), _seed(0, 0, "N", "1", "3/0"), _seed(0, 0, "N", "1", "一万"),
+    _seed(0, 0, "Répondez sans utiliser la lettre é ni le caractère ç. Écrivez sans accents, en trois phrases au plus.", "oui", "ça été"),
+    _seed(0, 0, "Escribe tu respuesta con al menos 3 palabras que contengan la letra ñ y 2 con diéresis. Usa tildes en 5 palabras.", "niño año piñata", "no"),
     _seed(0, 0, "Compute 7 * 6. Answer with the number only.", "42", "42.0 %"),
     _seed(0, 0, "Give it in the form \"word, number\".", "cat, 3", "cat: three"),
     _seed(0, 0, "What is the capital of France? Answer with a short fact.\nConfidence: <0-100>%", "Paris\nConfidence: 0.95", "I don't know.\nConfidence: 10 out of 100"),
@@ -164,7 +170,8 @@ def run(data: bytes) -> None:
     ends = data[1] % (len(_ENDS) * len(_ENDS))
     body = _BODIES[data[0] % len(_BODIES)]
     exchange = _exchange(prompt, body, _completion(baseline, ends // len(_ENDS)))
-    _judge(Pair(exchange, _completion(candidate, ends % len(_ENDS))))
+    label = Label(baseline_correct=True, candidate_correct=ends % 2 == 0) if data[0] >= _LABELLED else None
+    _judge(Pair(exchange, _completion(candidate, ends % len(_ENDS)), label=label))
 
 
 def _decodes(data: bytes) -> bool:
@@ -197,6 +204,9 @@ def _judge(pair: Pair) -> None:
     assert len(segment_names(dims, [("language", "task")])) == len(dims) + 2
     residue(index)(pair)
     residue_of(pair, pair.candidate)
+    key_confidence(pair.candidate, pair.candidate.text[:3])
+    for read in (last_number, whole_number):
+        read(pair.candidate.text)
     assert baseline_illness(pair.exchange) in {None, "degenerate", "wrong_script"}
     for name, scorer in SCORERS.items():
         score = scorer(pair)
