@@ -75,12 +75,11 @@ async def _serve(config: Config, reload: Callable[[], Config], standing: Standin
         service = Service(config, standing, metrics, candidate, reload)
         pairing = Pairing(config, candidate, replay, service.eligible, service.model)
         pipeline = _pipeline(config, standing, service, pairing, reader)
-        service.attach(pipeline)
         server = _http(config, service)
         tasks = [
             asyncio.create_task(coroutine, name=name)
             for name, coroutine in (
-                ("feed", _feed(config, reader, pipeline)),
+                ("feed", _feed(config, reader, pipeline, service)),
                 ("settle", pipeline.settle()),
                 ("watch", _watch(pairing, candidate, replay, service)),
                 ("board", _every(BOARD_SECONDS, service.refresh)),
@@ -128,7 +127,9 @@ def _pipeline(
     )
 
 
-async def _feed(config: Config, reader: Reader, pipeline: Pipeline) -> None:
+async def _feed(config: Config, reader: Reader, pipeline: Pipeline, service: Service) -> None:
+    await pipeline.warm_up(service.load_models)
+    service.attach(pipeline)
     decoding = Decoding(
         session_header=config.sampling.header,
         subject_header=config.privacy.subject,

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from monitor.errors import StoreError
@@ -93,6 +94,8 @@ class Pipeline:
         self._pairing, self._judge, self._entry = pairing, judge, entry
         self._apply, self._write, self._committed = apply, commit, committed
         self.tally = tally
+        # One thread: scoring holds the GIL anyway, and the language detectors load their models once.
+        self._scoring = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._queue: asyncio.Queue[tuple[Incoming, asyncio.Task[Judged] | None]] = asyncio.Queue(window)
         self._seq, self._number, self._time = seq, block, event_time
         self._entries: list[Entry] = []
@@ -100,6 +103,10 @@ class Pipeline:
         self._dirty = False
         self.in_flight = 0
         """Exchanges that were fed and are not settled."""
+
+    async def warm_up(self, work: Callable[[], None]) -> None:
+        """Run `work` in the scoring thread (loading models) before the first pair needs it."""
+        await asyncio.get_running_loop().run_in_executor(self._scoring, work)
 
     async def feed(self, incoming: Incoming) -> None:
         """Take one record; waits while the window is full (the spool holds the rest)."""
@@ -111,7 +118,7 @@ class Pipeline:
 
     async def _handle(self, exchange: Exchange) -> Judged:
         paired = await self._pairing.pair(exchange)
-        return await asyncio.to_thread(self._judge, paired)
+        return await asyncio.get_running_loop().run_in_executor(self._scoring, self._judge, paired)
 
     @property
     def idle(self) -> bool:

@@ -23,7 +23,7 @@ from monitor.metrics import Metrics
 from monitor.outlook import board_of, verdict_of
 from monitor.pairing import Paired
 from monitor.pipeline import Judged, Pipeline
-from monitor.records import Arm, Completion, Verdict
+from monitor.records import Arm, Completion, Exchange, Message, Pair, Request, Verdict
 from monitor.redaction import found
 from monitor.standing import Standing
 
@@ -33,6 +33,13 @@ FRESH_SECONDS = 0.5
 LATENCY_WINDOW = 7 * 86_400.0
 LATENCY_SECONDS = 10.0
 MAX_LABELS = 10_000
+_QUESTION = "Quel temps fait-il, and what is the weather like over there tomorrow?"
+WARM_UP = Exchange(
+    "warm-up",
+    0.0,
+    Request("chat", {}, (Message("user", _QUESTION),)),
+    Completion(text="Il fait beau, said the man in the street, mañana también."),
+)
 
 
 class Service:
@@ -56,6 +63,10 @@ class Service:
         self._lock = threading.Lock()
         self._verdict: tuple[float, Verdict] | None = None
         self._latency: tuple[float, Mapping[tuple[str, Arm], Latency]] = (float("-inf"), {})
+
+    def load_models(self) -> None:
+        """Score one made-up pair, so that no real one waits for models to load."""
+        self._judging.judge(Paired(WARM_UP, Pair(WARM_UP, WARM_UP.baseline)))
 
     def attach(self, pipeline: Pipeline) -> None:
         """The pipeline comes last: it needs the service, and the service shows its state."""
@@ -184,7 +195,7 @@ class Service:
 
     def not_ready(self) -> str | None:
         """Why the monitor cannot score now; None = it can."""
-        return None if self._pipeline else "starting"
+        return None if self._pipeline else "loading the language models"
 
     def reload(self) -> str:
         """Read the configuration again. What can change at run time does; the rest asks for a restart."""

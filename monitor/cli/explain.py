@@ -63,7 +63,7 @@ def command(
     if not pairs:
         from monitor.cli.explain_live import explain_live
 
-        explain_live(urls, db, segment, signal, limit, format_)
+        explain_live(urls, db, segment, signal=signal, limit=limit, format_=format_)
         return
     config = config_from(path, settings, {})
     known: list[Pair] = []

@@ -1,0 +1,36 @@
+"""Two answers side by side, changed words marked; foreign text made inert."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from monitor.cli.worddiff import Side, side_by_side
+
+_PROMPT = 300  # characters of the question shown below the answers
+
+
+def difference(title: str, request: str, baseline: str, candidate: str) -> Table:
+    """A table of two columns; the request is its caption."""
+    table = Table(title=Text(printable(title)), title_justify="left", expand=True)
+    left, right = side_by_side(baseline, candidate)
+    table.add_column("baseline", ratio=1, overflow="fold")
+    table.add_column("candidate", ratio=1, overflow="fold")
+    table.caption = Text(printable(request[:_PROMPT]))
+    table.add_row(_side(left, "red"), _side(right, "green"))
+    return table
+
+
+def _side(side: Side, colour: str) -> Text:
+    """Changed words are coloured and underlined, so that they show without colour too."""
+    text = Text()
+    for span in side:
+        text.append(printable(span.text), style=f"{colour} underline" if span.changed else "")
+    return text
+
+
+def printable(text: str) -> str:
+    """Answers are foreign: no terminal escape codes."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text.replace("\t", " ")
+    )
