@@ -44,16 +44,14 @@ de-duplicate first (dedup.py).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from monitor.affine import Affine
+from monitor.cells import Bools, Ints, empty, grown
 from monitor.noise_floor import CEILINGS, CELLS, KNOTS, OWN, POOLED, Floats, floor_evidence, knot_counts
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from monitor.scan import OneRow, scan
 
 WEEK = 604_800.0
 ALARM, CAP, CLEAR = 1.0, 10.0, 0.001
@@ -67,6 +65,8 @@ BETS = np.array([1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 7 / 8])
 # Against a rare event one score moves a bold bet by 1/m: start lower, stop lower.
 RARE_BETS = np.array([1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2])
 RARE = 0.02
+# Rows per round below which one row after the other is quicker than all rows at once.
+NARROW = 20
 YOUNG_REPLAYS = 30
 WINDOW_REPLAYS = 500
 _NONE = np.zeros(0, np.int64)
@@ -80,39 +80,6 @@ class Crossing:
     row: int
     alarm: bool
     evidence: float
-
-
-@dataclass(slots=True)
-class Cells:
-    """Every number the detectors remember; first axis = row. G = 1 (one stream) or 21 (two)."""
-
-    wealth: Floats  # (K, 6, G)
-    inverse_null: Floats  # (K, G) 1/m
-    bets: Floats  # (K, 6)
-    rate: Floats  # (K) budget per second
-    last: Floats  # (K) event time up to which the row is paid
-    evidence: Floats  # (K) at the end of the row's last block
-    firing: Bools  # (K)
-    since: Floats  # (K) event time of the last alarm or clear
-    born: Floats  # (K) event time from which pairs, replays and sums count
-    pairs: Ints  # (K) observations of x since the candidate changed
-    replays: Ints  # (K)
-    sum_x: Floats  # (K)
-    sum_x0: Floats  # (K)
-    counts: Floats  # (K, 2, knots) replays of the window in use and of the one being filled
-    pool: Floats  # (K, knots) replays lent by the parent
-    floor: Floats  # (K, G) E0
-    cap: Floats  # (K, G) of R E0
-    granted: Floats  # (K) paid beside the clock since `born`
-
-
-def _empty(cells: int, knots: int) -> Cells:
-    flat, count = np.zeros(0), np.zeros(0, np.int64)
-    return Cells(
-        np.zeros((0, len(BETS), cells)), np.zeros((0, cells)), np.zeros((0, len(BETS))),
-        flat, flat, flat, np.zeros(0, np.bool_), flat, flat, count, count, flat, flat,
-        np.zeros((0, 2, knots)), np.zeros((0, knots)), np.ones((0, cells)), np.ones((0, cells)), flat,
-    )  # fmt: skip
 
 
 def block_ids(times: Floats) -> Ints:
@@ -138,7 +105,7 @@ class Bank:
         self.two_stream = two_stream
         self.paid = 0.0
         """Running total of the budget put in: an upper bound on expected false alarms so far."""
-        self.cells = _empty(CELLS, len(KNOTS)) if two_stream else _empty(1, 0)
+        self.cells = empty(len(BETS), CELLS, len(KNOTS)) if two_stream else empty(len(BETS), 1, 0)
 
     def __len__(self) -> int:
         return len(self.cells.rate)
@@ -147,7 +114,7 @@ class Bank:
         """New rows at zero evidence, paid from `time` on. `nulls` (n): m, or the allowed drop for
         two streams. Returns the row numbers."""
         rows = np.arange(len(self), len(self) + len(nulls))
-        self.cells = _grown(self.cells, len(nulls))
+        self.cells = grown(self.cells, len(nulls))
         self.cells.last[rows] = time
         self.cells.since[rows] = time
         self.cells.born[rows] = time
@@ -173,6 +140,8 @@ class Bank:
         Rows do not influence each other, so the k-th observations of all rows are one numpy step.
         """
         self._count(rows, x, x0)
+        if not self.two_stream and len(rows) < NARROW * np.bincount(rows, minlength=1).max():
+            return sorted(self._scan(rows, times, x, blocks), key=lambda c: c.index)
         crossings: list[Crossing] = []
         for index, ends in _rounds(rows, blocks):
             if x0 is not None and self.two_stream:
@@ -180,6 +149,35 @@ class Bank:
             found = self._step(rows[index], times[index], x[index], ends)
             crossings += [self._crossing(int(index[i]), int(rows[index[i]])) for i in found]
         return sorted(crossings, key=lambda c: c.index)
+
+    def _scan(self, rows: Ints, times: Floats, x: Floats, blocks: Ints | None) -> Iterator[Crossing]:
+        """The same row by row: quicker where a log holds few rows with many observations each."""
+        order = np.argsort(rows, kind="stable")
+        starts = np.flatnonzero(np.diff(rows[order], prepend=-1))
+        for index in np.split(order, starts[1:]):
+            ends = np.ones(len(index), np.bool_)
+            ends[:-1] = False if blocks is None else np.diff(blocks[index]) != 0
+            yield from self._scan_row(int(rows[index[0]]), index, times[index], x[index], ends)
+
+    def _scan_row(self, row: int, index: Ints, times: Floats, x: Floats, ends: Bools) -> Iterator[Crossing]:
+        cells = self.cells
+        state = OneRow(
+            wealth=cells.wealth[row, :, 0].tolist(),
+            bets=cells.bets[row].tolist(),
+            inverse_null=float(cells.inverse_null[row, 0]),
+            rate=float(cells.rate[row]),
+            last=float(cells.last[row]),
+            firing=bool(cells.firing[row]),
+            evidence=float(cells.evidence[row]),
+        )
+        log = zip(times.tolist(), x.tolist(), ends.tolist(), strict=True)
+        found = scan(state, log, alarm=ALARM, clear=CLEAR, cap=CAP, overflow=OVERFLOW)
+        cells.wealth[row, :, 0] = state.wealth
+        cells.last[row], cells.evidence[row], cells.firing[row] = state.last, state.evidence, state.firing
+        self.paid += state.paid
+        for position, time, alarm, evidence in found:
+            cells.since[row] = time
+            yield Crossing(int(index[position]), row, alarm, evidence)
 
     def compose(self, row: int, block: Affine, paid: float, time: float) -> Crossing | None:
         """End a block of a row from its composed map instead of its observations; `paid` is what the
@@ -320,10 +318,10 @@ class Bank:
         rows = rows[seen]
         before = self._young(rows)
         self.cells.counts[rows] += knot_counts(x0[seen])[:, None, :]
-        grown = before & ~self._young(rows)
-        self.cells.floor[rows[~grown]] = self._floor(rows[~grown])
+        outgrown = before & ~self._young(rows)
+        self.cells.floor[rows[~outgrown]] = self._floor(rows[~outgrown])
         self.cells.cap[rows] = self._cap(rows)
-        self._rebase(rows[grown])
+        self._rebase(rows[outgrown])
 
     def _young(self, rows: Ints) -> Bools:
         lent = self.cells.pool[rows].sum(axis=1) > 0
@@ -371,13 +369,3 @@ def _rounds(rows: Ints, blocks: Ints | None) -> Iterator[tuple[Ints, Bools]]:
     for stop, width in zip(bounds, np.diff(bounds, prepend=0), strict=True):
         chosen = by_rank[stop - width : stop]
         yield order[chosen], ends[chosen]
-
-
-def _grown(cells: Cells, extra: int) -> Cells:
-    """The same cells with `extra` zero rows at the end."""
-    return Cells(
-        *(
-            np.concatenate([array, np.zeros((extra, *array.shape[1:]), array.dtype)])
-            for array in (getattr(cells, field.name) for field in fields(cells))
-        )
-    )

@@ -31,8 +31,9 @@ from typing import Any
 import numpy as np
 
 from monitor.budget import Ledger, Member, equal_shares
+from monitor.cells import Cells
 from monitor.dedup import Repeats
-from monitor.detector import YOUNG_REPLAYS, Cells
+from monitor.detector import YOUNG_REPLAYS
 from monitor.hypotheses import Settings, Test, tests_of
 from monitor.latency import Legs, Reference
 from monitor.observations import Observation, cut, parents_of

@@ -19,7 +19,7 @@ from math import sqrt
 
 import numpy as np
 
-from monitor.detector import Ints
+from monitor.cells import Ints
 from monitor.intervals import rate_at_least
 from monitor.noise_floor import Floats
 from monitor.records import ALL, Segment, SegmentVerdict

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from monitor.detector import Ints
+from monitor.cells import Ints
 from monitor.errors import UsageError
 from monitor.noise_floor import Floats
 

@@ -96,3 +96,26 @@ def test_block_by_block_equals_one_call(seed: int, two_stream: bool) -> None:
 
     assert found == [(c.index, c.row, c.alarm) for c in expected]
     np.testing.assert_array_equal(stepwise.cells.wealth, whole.cells.wealth)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 40))
+def test_row_after_row_has_the_bits_of_all_rows_at_once(seed: int, width: int) -> None:
+    """Padding with silent rows changes which of the two ways a log is read, never its result."""
+    rows, times, x, _ = log_of(seed, 3, 300)
+    x = np.where(np.random.default_rng(seed).random(len(x)) < 0.1, np.nan, x)
+    blocks = (times // 1).astype(np.int64)
+    quick = bank_of(3, two_stream=False)
+    expected = quick.feed(rows, times, x, None, blocks)
+
+    padded = bank_of(3 + 200 * width, two_stream=False)
+    silent = np.arange(3, 3 + 200 * width)
+    log = [
+        np.concatenate(pair)
+        for pair in ((rows, silent), (times, np.full(len(silent), 1e3)), (x, np.zeros(len(silent))))
+    ]
+    found = padded.feed(log[0], log[1], log[2], None, np.concatenate([blocks, np.full(len(silent), 10**6)]))
+
+    assert found == expected
+    for name in ("wealth", "evidence", "firing", "last", "since"):
+        np.testing.assert_array_equal(getattr(padded.cells, name)[:3], getattr(quick.cells, name))
