@@ -18,7 +18,7 @@ import pytest
 from tests.real.product import Product, sidecar
 from tests.real.vllm_server import Server
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
 QUESTION = [{"role": "user", "content": "What is the capital of France? Answer in one sentence."}]
 TOOL = {
