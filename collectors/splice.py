@@ -12,25 +12,22 @@ import asyncio
 import socket
 import ssl
 import struct
-from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic_ns
 from typing import cast
 
 from collectors.admission import Admission
-from collectors.counters import CELL, OVERHEAD_BUCKETS
-from collectors.observer import MAX_HEAD_BYTES, Observer
+from collectors.counters import CELL
+from collectors.observer import Observer
+from collectors.overhead import Overhead
 from collectors.refusal import error_type, refusal
-from collectors.rewriting import with_host
 from collectors.settings import Settings
 
 _HIGH_WATER = 1 << 18
 _LINGER_SECONDS = 2.0
 _RESET = struct.pack("ii", 1, 0)
-_OVERHEAD, _OVERHEAD_SUM = CELL["overhead:0"], CELL["overhead_sum_ns"]
 _CONNECTIONS = CELL["gauge:connections"]
-_BOUNDS_NS = tuple(round(bound * 1e9) for bound in OVERHEAD_BUCKETS)
 
 
 class Splicer:
@@ -48,14 +45,10 @@ class Splicer:
         self.draining = False
         self.empty = asyncio.Event()  # while draining: nobody is connected any more
         self.connections: set[Client] = set()
-        self.host_value = settings.host_value if settings.rewrite_host else None
+        self.host_value = settings.host_value
         self._settings, self._tls = settings, upstream_tls
-        self._overhead = [0] * (len(_BOUNDS_NS) + 1)
-        self._overhead_ns = 0
-
-    def client(self) -> Client:
-        """The protocol factory of the listener."""
-        return Client(self) if self.host_value is None else RewritingClient(self)
+        self.overhead = Overhead()
+        self.seen: list[tuple[Client, bytes, int, bool]] = []  # (client, data, time, whether it is a request)
 
     async def connect(self, client: Client) -> None:
         """Connect `client` to the upstream, resolving its name anew, or tell it why not."""
@@ -78,19 +71,22 @@ class Splicer:
         """Count an error of the upstream by type."""
         self.cells[CELL[f"upstream:{reason}"]] += 1
 
-    def spent(self, nanoseconds: int) -> None:
-        """Count what we added to one request."""
-        self._overhead[bisect_left(_BOUNDS_NS, nanoseconds)] += 1
-        self._overhead_ns += nanoseconds
+    def observe_later(self) -> None:
+        """Have `seen` observed when this turn's writes are out: uvloop flushes them before callbacks.
 
-    def publish(self) -> None:
-        """Move what was counted here to the board (a list is cheaper per request than the board)."""
-        cells = self.cells
-        for index, count in enumerate(self._overhead):
-            cells[_OVERHEAD + index] += count
-            self._overhead[index] = 0
-        cells[_OVERHEAD_SUM] += self._overhead_ns
-        self._overhead_ns = 0
+        Nobody waits for the observer, and in a batch its code stays in the processor's cache.
+        """
+        self.loop.call_soon(self.observe)
+
+    def observe(self) -> None:
+        """Observe what was seen, in order."""
+        seen, self.seen = self.seen, []
+        now = monotonic_ns()
+        for client, data, at, is_request in seen:
+            client.observe(data, at, now) if is_request else client.observe_answer(data, at)
+        if self.draining:
+            for client in {entry[0] for entry in seen}:
+                client.close_if_idle()
 
     def drain(self) -> None:
         """Close what is idle now; the rest closes when its answer is complete."""
@@ -144,18 +140,13 @@ class Client(asyncio.Protocol):
             self._wait(data)
             return
         send(data)
-        observer = self.observer
-        if observer is not None and observer.following:
-            try:
-                if observer.request(data, began):
-                    self.splicer.spent(monotonic_ns() - began)
-            except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
-                observer.stop("observer_error")
-        elif observer is None:
-            self._observe(data, began)
+        splicer = self.splicer
+        if not splicer.seen:
+            splicer.observe_later()
+        splicer.seen.append((self, data, began, True))
 
-    def _observe(self, data: bytes, began: int) -> None:
-        """As above, for the first read; connections that carry nothing cost no parsers."""
+    def observe(self, data: bytes, began: int, now: int) -> None:
+        """One read from the client, forwarded by `now`. Connections that carry nothing cost no parsers."""
         observer = self.observer
         if observer is None:
             observer = self.observer = Observer(self.splicer.admission)
@@ -163,10 +154,19 @@ class Client(asyncio.Protocol):
             return
         try:
             if observer.request(data, began):
-                self.splicer.spent(monotonic_ns() - began + self._debt)
+                self.splicer.overhead.spent(now - began + self._debt)
                 self._debt = 0
         except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
             observer.stop("observer_error")
+
+    def observe_answer(self, data: bytes, at: int) -> None:
+        """One read from the upstream."""
+        observer = self.observer
+        if observer is not None and observer.following:
+            try:
+                observer.response(data, at)
+            except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
+                observer.stop("observer_error")
 
     def _wait(self, data: bytes) -> None:
         """Keep one read until the upstream is connected; after a failed connect, say so."""
@@ -257,6 +257,7 @@ class Client(asyncio.Protocol):
     def upstream_lost(self, *, reset: bool) -> None:
         """The upstream's connection is gone, by reset or in order."""
         self.upstream, self.send = None, _discard
+        self.splicer.observe()
         waiting = self.observer is not None and self.observer.following and self.observer.awaiting
         if waiting and not self.ended:
             self.splicer.upstream_error("reset" if reset else "closed_early")
@@ -267,6 +268,7 @@ class Client(asyncio.Protocol):
 
     def close_if_idle(self) -> None:
         """While draining: close unless an answer is outstanding or may be."""
+        self.splicer.observe()
         observer = self.observer
         if observer is None or (observer.following and not observer.awaiting and not observer.in_request):
             self._close()
@@ -282,6 +284,7 @@ class Client(asyncio.Protocol):
             self.transport.close()
 
     def _closed(self, outcome: str) -> None:
+        self.splicer.observe()
         observer = self.observer
         if observer is None or not observer.following:
             return
@@ -289,43 +292,6 @@ class Client(asyncio.Protocol):
             observer.closed(outcome, monotonic_ns())
         except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
             observer.stop("observer_error")
-
-
-class RewritingClient(Client):
-    """Replaces the Host line of each request head, while the observer knows where heads begin.
-
-    Here the observer reads first. Once it cannot follow, forwarding would send the client's Host to
-    the upstream, so the connection closes with the reason counted; an agreed switch of protocols
-    passes untouched.
-    """
-
-    def __init__(self, splicer: Splicer) -> None:
-        super().__init__(splicer)
-        self._held = b""
-
-    def data_received(self, data: bytes) -> None:
-        began = monotonic_ns()
-        send, observer = self.send, self.observer
-        if send is None:
-            self._wait(data)
-            return
-        if observer is not None and observer.switched:
-            send(data)
-            return
-        at_head = observer is None or not observer.in_request
-        if at_head:
-            data = self._held + data
-            self._held = b""
-            if b"\r\n\r\n" not in data and len(data) <= MAX_HEAD_BYTES:
-                self._held = data
-                return
-        self._observe(data, began)
-        rewritten = with_host(data, self.splicer.host_value or b"") if at_head else data
-        if self.observer is None or not self.observer.following or rewritten is None:
-            self.splicer.upstream_error("rewrite_out_of_sync")
-            self.abort("client_left")
-            return
-        send(rewritten)
 
 
 class Upstream(asyncio.Protocol):
@@ -355,15 +321,10 @@ class Upstream(asyncio.Protocol):
         client = self._client
         if client is None:
             return
-        observer = client.observer
-        if observer is None or not observer.following:
-            return
-        try:
-            observer.response(data, now)
-        except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
-            observer.stop("observer_error")
-        if self._splicer.draining:
-            client.close_if_idle()
+        splicer = self._splicer
+        if not splicer.seen:
+            splicer.observe_later()
+        splicer.seen.append((client, data, now, False))
 
     def eof_received(self) -> bool:
         self._ended = True

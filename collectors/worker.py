@@ -17,8 +17,9 @@ import uvloop
 
 from collectors.admission import Admission, Exchange, Renderer
 from collectors.counters import CELL, DROPPED, EXCLUDED, UNOBSERVED, Board, by_reason
+from collectors.rewriting_client import RewritingClient
 from collectors.settings import Settings
-from collectors.splice import Splicer
+from collectors.splice import Client, Splicer
 from collectors.spool import Limits, Writer
 from collectors.wire import Counters
 
@@ -103,13 +104,14 @@ class Worker:
     async def _serve(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         splicer = Splicer(self.settings, self.admission, _upstream_tls(self.settings), loop)
+        client = RewritingClient if self.settings.rewrite_host else Client
         stop = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the parent, which drains
         loop.add_reader(self.parent, stop.set)
         self.writer.start()
         server = await loop.create_server(
-            splicer.client, sock=listener, ssl=_client_tls(self.settings), backlog=socket.SOMAXCONN
+            lambda: client(splicer), sock=listener, ssl=_client_tls(self.settings), backlog=socket.SOMAXCONN
         )
         beat = asyncio.create_task(self._beat(splicer))
         await stop.wait()
@@ -135,7 +137,7 @@ class Worker:
             cells[CELL["gauge:queue_items"]] = len(writer)
             cells[CELL["gauge:queue_bytes"]] = max(0, self.admission.held)
             cells[CELL["gauge:spool_bytes"]] = writer.used
-            splicer.publish()
+            splicer.overhead.publish(cells)
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
 

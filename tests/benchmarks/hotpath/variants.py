@@ -115,10 +115,15 @@ def litellm(place: Place) -> list[str]:
         "api_base": f"{place.upstream_url}/v1",
         "api_key": "sk-upstream-0123456789",
     }
-    config = {"model_list": [{"model_name": "prod-model", "litellm_params": parameters}]}
+    config = {
+        "model_list": [{"model_name": "prod-model", "litellm_params": parameters}],
+        "general_settings": {"dangerously_permit_weak_or_unset_master_key": True},
+    }
     path = place.directory / "litellm.yaml"
     path.write_text(json.dumps(config))  # JSON is YAML
-    return [str(LITELLM), "--config", str(path), "--host", "127.0.0.1", "--port", str(place.port)]
+    # it would fetch prices from the network at start
+    quiet = ["env", "LITELLM_LOCAL_MODEL_COST_MAP=True", "LITELLM_LOG=ERROR", "LITELLM_TELEMETRY=False"]
+    return [*quiet, str(LITELLM), "--config", str(path), "--host", "127.0.0.1", "--port", str(place.port)]
 
 
 def sidecar(place: Place, **settings: object) -> list[str]:
