@@ -55,6 +55,6 @@ def _line(texts: Iterable[str]) -> str:
 
 def _escape(text: str) -> str:
     """Segment values come from outside: they may not open a table cell, a tag or a link."""
-    for character in "\\|<>[]`*":
+    for character in "\\|<>`*":
         text = text.replace(character, "\\" + character)
-    return text.replace("\n", " ").replace("\r", " ")
+    return text.replace("](", "]\\(").replace("\n", " ").replace("\r", " ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from tests.benchmarks.scored_runs import Run, Slice
 
 RIVALS_PYTHON = os.environ.get("RIVALS_PYTHON", "")
 ABSENT = "RIVALS_PYTHON names no interpreter with wordllama and evidently"
+_NO_SPACES = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 Similarity = Callable[[Run], Sequence[float]]
 
 
@@ -27,7 +29,7 @@ def token_f1(left: str, right: str) -> float:
 
 def _tokens(text: str) -> Counter[str]:
     words = text.casefold().split()
-    return Counter(words if len(words) * 12 > len(text) else [c for c in text.casefold() if not c.isspace()])
+    return Counter("".join(words) if _NO_SPACES.search(text) else words)
 
 
 def exact(run: Run) -> list[float]:
