@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 HOUR = 3600.0
-MAX_KEYS = 200_000
+# About 30 MB; two keys per pair, hence an hour of 17 pairs per second.
+MAX_KEYS = 120_000
 
 _NONE: Mapping[str, int] = {}
 
@@ -30,6 +31,7 @@ class Repeats:
         self.hour = 0
         self.forgotten = 0
         self._seen: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+        self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -46,6 +48,7 @@ class Repeats:
         hour = int(time // HOUR)
         if hour != self.hour:
             self._seen.clear()
+            self._shared.clear()
             self.hour = hour
         entries = self._seen.get(key)
         if entries is None:
@@ -53,14 +56,14 @@ class Repeats:
             return _NONE
         before = {segment: _union(entries, segment) for segment in segments}
         if any(mask & ~seen for seen in before.values()):
-            entries.append((segments, mask))
+            entries.append((self._shared.setdefault(segments, segments), mask))
         return before
 
     def _remember(self, key: str, segments: tuple[str, ...], mask: int) -> None:
         if len(self._seen) >= self.limit:
             del self._seen[next(iter(self._seen))]
             self.forgotten += 1
-        self._seen[key] = [(segments, mask)]
+        self._seen[key] = [(self._shared.setdefault(segments, segments), mask)]
 
     def dump(self) -> dict[str, Any]:
         """JSON-able state."""
