@@ -112,11 +112,11 @@ def _fault_ids(members: Sequence[Observed]) -> Mapping[str, set[str]]:
 
 
 def unreadable(name: str, bad: Mapping[str, int], examples: Iterable[str]) -> Iterator[str]:
-    """Lines that could not be used, with the first one's number and reason."""
+    """Lines that could not be used: how many by reason, then the first ones with number and reason."""
     if total := sum(bad.values()):
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(bad.items()))
-        first = next(iter(examples), "")
-        yield f"{name}: {total} unusable lines ({reasons}); {first}"
+        yield f"{name}: {total} unusable line{'s' if total > 1 else ''} ({reasons})"
+        yield from (f"{name}: {example}" for example in examples)
 
 
 def unknown_keys(name: str, keys: Mapping[str, int]) -> Iterator[str]:

@@ -92,7 +92,8 @@ class Cell:
     """The sample of one (segment, signal): pair indices, their scores, and what to compare them with.
 
     `reference` is the noise floor, `rest` the same signal outside the segment; `asked` is False where
-    no hypothesis can be stated. `rung` is what a latency signal is tested against.
+    no hypothesis can be stated. `rung` is what a latency signal is tested against,
+    `replayed` is x0 as it was seen, shown even where the hypothesis ignores it.
     """
 
     segment: Segment
@@ -103,6 +104,7 @@ class Cell:
     rest: Floats | None = None
     asked: bool = True
     rung: Rung | None = None
+    replayed: Floats | None = None
 
     @property
     def compared(self) -> Floats | None:
@@ -140,9 +142,8 @@ class Cell:
         """Rate of the bad outcome when the baseline is asked twice."""
         if self.rung is not None:
             return self.rung.floor
-        if self.reference is None or not self.reference.size:
-            return None
-        return float(self.reference.mean())
+        known = self.replayed if self.reference is None else self.reference
+        return None if known is None or not known.size else float(known.mean())
 
     @property
     def sample(self) -> Sample:
@@ -171,6 +172,7 @@ def judge(rows: Sequence[Recorded], control: Sequence[Recorded], rule: Rule) -> 
     else:
         for cell in cells.values():
             cell.reference = _reference(cell, references)
+            cell.replayed = np.array(references.get((cell.segment, cell.signal), []))
     timed, again = ([(r.segments, r.legs) for r in arm] for arm in (rows, control))
     cells |= {(rung.segment, rung.signal): _latency_cell(rung) for rung in rungs(timed, again) if rung.x}
     tested = [k for k, cell in cells.items() if cell.asked and rule.level(cell.signal) in {"page", "ticket"}]

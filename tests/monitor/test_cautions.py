@@ -58,9 +58,14 @@ def test_repeated_ids_are_said() -> None:
     ]
 
 
-def test_bad_lines_are_summed_up_with_the_first_one() -> None:
-    (said,) = unreadable("f.jsonl", {"not_json": 2, "no_answer": 1}, ["line 7: not_json: x", "line 9: …"])
-    assert said == "f.jsonl: 3 unusable lines (no_answer 1, not_json 2); line 7: not_json: x"
+def test_bad_lines_are_summed_up_and_named() -> None:
+    assert list(
+        unreadable("f.jsonl", {"not_json": 1, "no_answer": 1}, ["line 7: not_json: x", "line 9: …"])
+    ) == [
+        "f.jsonl: 2 unusable lines (no_answer 1, not_json 1)",
+        "f.jsonl: line 7: not_json: x",
+        "f.jsonl: line 9: …",
+    ]
 
 
 def test_unknown_keys_are_shortened() -> None:
