@@ -3,12 +3,13 @@
 Requests: `decode_request` (bytes), `parse_request` (parsed JSON), `mirrorable`, `rewrite`.
 Answers: `StreamDecoder` (incremental, used by the live client and by captured bytes alike, so that
 both legs are measured by the same code), `decode_response` (captured bytes with arrival marks),
-`parse_response` (parsed JSON).
+`parse_response` (parsed JSON). Teacher forcing: `forced_request`, `decode_forced`.
 
 Requests that cannot be used raise `BadInput` with a counted reason. Answers never raise: a broken
 answer is an outcome, `Completion.error_type`.
 """
 
+from monitor.openai_api.forced import TokenScore, decode_forced, forced_request
 from monitor.openai_api.mirroring import mirrorable, rewrite
 from monitor.openai_api.request import decode_request, operation_of, operation_of_path, parse_request
 from monitor.openai_api.response import parse_response
@@ -17,8 +18,11 @@ from monitor.openai_api.stream import Mark, StreamDecoder, decode_response
 __all__ = [
     "Mark",
     "StreamDecoder",
+    "TokenScore",
+    "decode_forced",
     "decode_request",
     "decode_response",
+    "forced_request",
     "mirrorable",
     "operation_of",
     "operation_of_path",

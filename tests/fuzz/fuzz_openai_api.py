@@ -14,6 +14,7 @@ from typing import Final
 from monitor.errors import BadInput
 from monitor.openai_api import (
     Mark,
+    decode_forced,
     decode_request,
     decode_response,
     mirrorable,
@@ -130,6 +131,7 @@ SEEDS = (
     _seed(_ENTRY_JSON, 0, _ERROR),
     _seed(_ENTRY_JSON, 0, {"error": "plain"}),
     _seed(_ENTRY_JSON, 0, b"<html>busy</html>"),
+    _seed(_ENTRY_JSON, 1, {"choices": [{"prompt_logprobs": [None, {"112": {"logprob": -0.5, "rank": 1}}]}]}),
 )  # fmt: skip
 
 
@@ -178,6 +180,14 @@ def _answer(operation: Operation, headers: dict[str, str], body: bytes, step: in
     assert len(whole.tokens) == len(whole.logprobs)
     assert status == 200 or whole.error_type
     _parsed(operation, body)
+    _scored(body)
+
+
+def _scored(body: bytes) -> None:
+    try:
+        decode_forced(body, [112])
+    except BadInput:
+        return
 
 
 def _timeless(answer: Completion) -> Completion:

@@ -13,7 +13,15 @@ import httpx
 import pytest
 
 from monitor.candidate import parse_load
-from monitor.openai_api import StreamDecoder, decode_response, operation_of, parse_request, rewrite
+from monitor.openai_api import (
+    StreamDecoder,
+    decode_forced,
+    decode_response,
+    forced_request,
+    operation_of,
+    parse_request,
+    rewrite,
+)
 from monitor.records import Completion
 from tests.real.vllm_server import Server
 
@@ -98,18 +106,20 @@ def test_production_gets_nothing_that_it_did_not_ask_for(server: Server) -> None
 
 def test_an_answer_is_scored_by_its_ids_with_one_prefill(server: Server) -> None:
     answer = mirrored(server, chat())
-    ids = [*answer.prompt_token_ids, *answer.token_ids]
-    choice = raw(server, text(ids, max_tokens=1, prompt_logprobs=0), PATHS["text_completion"]).json()[
-        "choices"
-    ][0]
-    scored = choice["prompt_logprobs"]
-    assert (len(scored), scored[0]) == (len(ids), None)
-    assert [list(entry) for entry in scored[1:]] == [[str(number)] for number in ids[1:]]
-    values = [entry[str(number)] for entry, number in zip(scored[1:], ids[1:], strict=True)]
-    assert {frozenset(value) for value in values} == {frozenset({"logprob", "rank", "decoded_token"})}
-    assert all(isinstance(value["rank"], int) and value["rank"] >= 1 for value in values)
-    tail = [value["logprob"] for value in values[-len(answer.token_ids) :]]
-    assert tail == pytest.approx(answer.logprobs, abs=1e-3)
+    response = raw(server, forced_request(answer, server.model, priority=5), PATHS["text_completion"])
+    scores = decode_forced(response.content, answer.token_ids)
+    assert [score.logprob for score in scores] == pytest.approx(list(answer.logprobs), abs=1e-3)
+    assert min(score.rank for score in scores) >= 1
+
+
+def test_prompt_scores_are_keyed_by_token_id(server: Server) -> None:
+    ids = [111, 112, 113]
+    answer = raw(server, text(ids, max_tokens=1, prompt_logprobs=0), PATHS["text_completion"]).json()
+    first, *rest = answer["choices"][0]["prompt_logprobs"]
+    assert (first, [list(entry) for entry in rest]) == (None, [["112"], ["113"]])
+    assert {frozenset(value) for entry in rest for value in entry.values()} == {
+        frozenset({"logprob", "rank", "decoded_token"})
+    }
 
 
 def test_scoring_wants_at_least_one_new_token_and_no_stream(server: Server) -> None:

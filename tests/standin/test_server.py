@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.openai_api import StreamDecoder
+from monitor.openai_api import StreamDecoder, decode_forced, forced_request
 from monitor.records import Completion
 from monitor.standin.faults import Fault
 from monitor.standin.settings import Latency, Settings, parse_latency
@@ -154,14 +154,9 @@ def test_teacher_forcing_shows_a_damaged_segment(start_standin: Start) -> None:
 
 def mean_drop(url: str, answer: Completion) -> float:
     """Mean absolute drop of the answer's tokens under the candidate, nats per token."""
-    ids = [*answer.prompt_token_ids, *answer.token_ids]
-    asked = {"model": "standin", "prompt": ids, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
-    scored = httpx.post(f"{url}/v1/completions", json=asked).json()["choices"][0]["prompt_logprobs"]
-    tail = [
-        entry[str(number)]["logprob"]
-        for entry, number in zip(scored[-len(answer.token_ids) :], answer.token_ids, strict=True)
-    ]
-    return fmean(abs(a - b) for a, b in zip(answer.logprobs, tail, strict=True))
+    scored = httpx.post(f"{url}/v1/completions", json=forced_request(answer, "standin")).content
+    scores = decode_forced(scored, answer.token_ids)
+    return fmean(abs(a - score.logprob) for a, score in zip(answer.logprobs, scores, strict=True))
 
 
 def test_the_command_prints_its_url_and_serves() -> None:
