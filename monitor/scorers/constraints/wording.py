@@ -14,14 +14,17 @@ QUOTED = re.compile(
 )
 _LONG_QUOTE = re.compile(r"[\"“«„]([^\"”»“\n]{1,200})[\"”»“]|(?<!\w)['‘]([^\n]{3,200}?)['’](?!\w)")
 _BARE_LIST = re.compile(
-    r"\s*:?\s*((?:[^\W\d_][\w-]*)(?:\s*,\s*[\w-]+)*(?:,?\s*(?:and|or|et|ou|y|o|und|oder)\s+[\w-]+)?)\s*(?:$|in\b|from\b|dans\b|en\b|throughout\b|anywhere\b|for\b|at\b)"
+    r"\s*:?\s*((?:[^\W\d_][\w-]*)(?:\s*,\s*[\w-]+)*(?:,?\s*(?:and|or|et|ou|y|o|und|oder)\s+[\w-]+)?)(?!\w)[.!]?\s*(?:$|in\b|from\b|dans\b|en\b|throughout\b|anywhere\b|for\b|at\b)"
+)
+_SHUN = re.compile(
+    r"\W*(?:please |veuillez |por favor |bitte )?(?:avoid|exclud|omit|évit|evit|vermeid)", re.IGNORECASE
 )
 _SINGLE = re.compile(r"\s+([^\W\d_][\w'-]{1,30})\b")
 _LETTER = re.compile(r"\s*[\"'“‘«„]?\s?([^\W\d]|#|!|\?)\s?[\"'”’»“]?(?![\w'])", re.IGNORECASE)
 _HASHTAGS = re.compile(r"\bhashtags?\b", re.IGNORECASE)
 _STOPWORDS = frozenset(
     """the a an in of to and or that is are be should must not any no all your following count limit with for as by at it
-    this de la le les des du en et ou dans un une el los las que y o con por der die das ein eine und mit""".split()  # noqa: SIM905  a word list reads as words
+    this de la le les des du en et ou dans un une el los las que y o con por der das ein eine und mit""".split()  # noqa: SIM905  a word list reads as words
 )
 
 
@@ -268,13 +271,13 @@ def _listed(tongue: Tongue, clause: str) -> Iterator[Constraint]:
     """Words to use or to avoid: after the noun, or (to avoid) right after the verb."""
     noun = rx(tongue.keyword).search(clause)
     usage = rx(tongue.usage).search(clause)
-    if rx(tongue.edge).search(clause) or not usage:
-        return
     negated = _negated(tongue, clause)
+    if rx(tongue.edge).search(clause) or not (usage or _SHUN.match(clause)):
+        return
     items = _near_quotes(clause[noun.end() :], 25) if noun else ()
     if not items and noun and (negated or clause[noun.end() : noun.end() + 1] == ":"):
         items = _bare_items(clause[noun.end() :])
-    if not items and negated:
+    if not items and negated and usage:
         items = _near_quotes(clause[usage.end() :], 12)
     if not items or any(len(item.split()) > 4 or not any(map(str.isalpha, item)) for item in items):
         return
