@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help vllm demo test check lint types imports format bench clean
+.PHONY: help vllm test-real demo test check lint types imports format bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ $(LITELLM):
 	touch $@
 
 .cache/litellm: $(LITELLM)
+
+test-real: $(STAMP) vllm ## everything against real servers: contract, clients, mirrored requests (8 min)
+	$(BIN)/python -m pytest -q -m real tests/real
 
 # vLLM pins torch, numpy and pydantic, hence a venv of its own. torchvision, torchaudio and torchcodec come
 # built for another torch and break the import of every model class; text models do not need them.
