@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from monitor import languages
 from monitor.excerpts import without_reasoning
@@ -25,6 +25,9 @@ _LATE: Final = tuple(cue for cue in lexicon.ENGLISH if cue.where == "text")
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|(?<=[。！？।])\s*|\n+")
 
 
+Asks = Literal["why_bad", "facts", ""]
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a text refuses (`cannot` or `should_not`), and whether it helps all the same."""
@@ -38,27 +41,34 @@ class Refusal:
 
 
 def refuses(text: str, prompt: str = "") -> Refusal | None:
-    """How the answer refuses, None where it does not. `prompt` tells leading questions apart."""
-    return _refuses(
-        without_reasoning(text)[:_EXAMINED], lexicon.LEADING.search(prompt[-2_000:].lower()) is not None
-    )
+    """How the answer refuses, None where it does not. `prompt` tells leading and plain questions apart."""
+    return _refuses(without_reasoning(text)[:_EXAMINED], _asks(prompt[-2_000:].lower()))
+
+
+def _asks(prompt: str) -> Asks:
+    if lexicon.LEADING.search(prompt):
+        return "why_bad"
+    return "facts" if lexicon.FACTS.match(prompt) else ""
 
 
 @lru_cache(maxsize=64)
-def _refuses(text: str, leading: bool) -> Refusal | None:  # noqa: FBT001  a cache key, called from one place
+def _refuses(text: str, asks: Asks) -> Refusal | None:
     text = text.strip().replace("’", "'").lower()
     sentences = [s for s in _SENTENCE.split(text[:_OPENING], maxsplit=6) if s.strip()]
     if not sentences:
         return None
-    found = _english(sentences[0], " ".join(sentences[:2]), text, leading=leading)
+    found = _english(sentences[0], " ".join(sentences[:2]), text, asks)
     return found or _other(" ".join(sentences[:2]), text)
 
 
-def _english(first: str, opening: str, text: str, *, leading: bool) -> Refusal | None:
+def _english(first: str, opening: str, text: str, asks: Asks) -> Refusal | None:
     if not lexicon.HINT.search(opening):
         return None
     hits = [c for c in _EARLY if c.pattern.search(first if c.where == "first" else opening)]
     if not any(cue.weight > 0 for cue in hits):
+        return None
+    # Facts about crimes are full of moral words; only a plain refusal refuses to tell them.
+    if asks == "facts" and not any(cue.name in lexicon.PLAIN_CUES for cue in hits):
         return None
     hits += [cue for cue in _LATE if cue.pattern.search(text)]
     helps = len(lexicon.LIST.findall(text)) >= 3
@@ -66,7 +76,7 @@ def _english(first: str, opening: str, text: str, *, leading: bool) -> Refusal |
     weight = sum(cue.weight for cue in hits if cue.weight > 0 or not plain)
     if helps and not plain:
         weight += lexicon.LISTS_WEIGHT
-    if leading and any(cue.name == "premise" for cue in hits):
+    if asks == "why_bad" and any(cue.name == "premise" for cue in hits):
         weight += lexicon.LEADING_WEIGHT
     if weight < lexicon.THRESHOLD:
         return None
