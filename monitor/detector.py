@@ -34,7 +34,9 @@ same baseline answer are tied that way: when the baseline's answer is odd, both 
 assumption use the provable form: a replayed exchange feeds only the reference (pass x = nan).
 The floor is taken to stay in its cell for one or two reference windows (`rotate`).
 *Changing E0's source* (a window ends, a young segment outgrows its parent's replays) multiplies R_i
-by min(1, E0_old / E0_new), so R_i E0_i never jumps upward and the proof goes through.
+by min(1, E0_old / E0_new), so R_i E0_i never jumps upward and the proof goes through. *A new candidate*
+sets R_i to 0 and keeps E0_i, which is about the baseline: what the clock pays later does not depend on
+scores, so E[w E0] <= w; a lump does, perhaps, so it is paid divided by max(1, E0_i).
 
 Only the conditional mean matters: variance, shape and dependence between segments are free. What
 breaks the promise is a mean above m while "nothing is wrong", above all repeats of one request:
@@ -193,16 +195,19 @@ class Bank:
     def settle(self, time: float) -> None:
         """Pay every row up to `time` at its present rate (before rates change)."""
         cells = self.cells
-        self._put_in(cells.rate * np.maximum(time - cells.last, 0.0))
+        amounts = cells.rate * np.maximum(time - cells.last, 0.0)
+        cells.wealth += self._shares(np.arange(len(self)), amounts)
+        self.paid += float(amounts.sum())
         np.maximum(cells.last, time, out=cells.last)
 
     def pay(self, amounts: Floats) -> None:
-        """Put money (K) in beside the clock. The next score has not been seen: it is predictable."""
-        self.cells.granted += amounts
-        self._put_in(amounts)
+        """Put money (K) in beside the clock, at a moment that people chose, perhaps by looking.
 
-    def _put_in(self, amounts: Floats) -> None:
-        self.cells.wealth += self._shares(np.arange(len(self)), amounts)
+        Hence it meets no evidence gathered before: a cell gets it divided by its E0, if that exceeds 1.
+        """
+        shares = self._shares(np.arange(len(self)), amounts)
+        self.cells.wealth += shares / np.maximum(self.cells.floor, 1.0)[:, None, :]
+        self.cells.granted += amounts
         self.paid += float(amounts.sum())
 
     def _shares(self, rows: Ints, amounts: Floats) -> Floats:
@@ -224,6 +229,10 @@ class Bank:
         cells = self.cells
         return bool(cells.pool[row].any() or cells.counts[row, 0].sum() >= YOUNG_REPLAYS - 0.5)
 
+    def known(self, row: int) -> int:
+        """How many replays of its own a row's floor rests on."""
+        return round(float(self.cells.counts[row, 0].sum()))
+
     def rotate(self) -> None:
         """End the reference window of rows that filled it: old replays stop counting, so that a
         floor which moved is believed after one or two windows. Depends on counts, never on scores."""
@@ -233,31 +242,19 @@ class Bank:
         counts[full, 1] = 0.0
         self._rebase(full)
 
-    def restart(self, time: float) -> Ints:
-        """A new candidate: nothing carries over but budget rates. Returns rows whose alarm it ends.
-
-        The reference restarts too: a rollout is often a reaction to scores, and money paid at a
-        moment chosen by looking may only meet evidence gathered afterwards.
-        """
-        fired = np.flatnonzero(self.cells.firing)
-        for name in (
-            "wealth",
-            "evidence",
-            "firing",
-            "pairs",
-            "replays",
-            "sum_x",
-            "sum_x0",
-            "counts",
-            "pool",
-            "granted",
-        ):
-            getattr(self.cells, name)[...] = 0
-        self.cells.floor[...] = 1.0
-        self.cells.cap[...] = CAP
-        self.cells.last[...] = time
-        self.cells.since[...] = time
-        self.cells.born[...] = time
+    def restart(self, time: float, *, forget_floor: bool = False) -> Ints:
+        """A new candidate: nothing carries over but budget rates and what the replays told about the
+        baseline (unless that changed, too: `forget_floor`). Returns rows whose alarm it ends."""
+        cells = self.cells
+        fired = np.flatnonzero(cells.firing)
+        for name in ("wealth", "evidence", "firing", "pairs", "replays", "sum_x", "sum_x0", "granted"):
+            getattr(cells, name)[...] = 0
+        if forget_floor:
+            cells.counts[...] = cells.pool[...] = 0.0
+            cells.floor[...] = 1.0
+            cells.cap[...] = CAP
+        for clock in (cells.last, cells.since, cells.born):
+            clock[...] = time
         return fired
 
     def _count(self, rows: Ints, x: Floats, x0: Floats | None) -> None:

@@ -92,7 +92,7 @@ class Engine:
 
     def new_candidate(self, time: float, *, baseline_changed: bool = False) -> list[Event]:
         """Evidence restarts at zero and half of the week's remaining lump is paid. Returns the clears
-        of alarms that this ends. A changed baseline also forgets its latencies."""
+        of alarms that this ends. A changed baseline also forgets its noise floor and latencies."""
         if self.ledger is None:
             return []
         self.now = time = max(self.now, time)
@@ -101,7 +101,7 @@ class Engine:
         events: list[Event] = []
         for table in self._tables:
             table.bank.settle(time)
-            fired = table.bank.restart(time)
+            fired = table.bank.restart(time, forget_floor=baseline_changed)
             table.bank.pay(table.bank.cells.rate * (lump / self.ledger.rate))
             events += [Event("clear", time, table.keys[r][0], table.keys[r][1], 0.0) for r in fired]
         if baseline_changed:
@@ -325,6 +325,7 @@ class Engine:
             null=float(1 / cells.inverse_null[row, 0]) if latency else test.m,
             rate=float(cells.rate[row]),
             granted=float(cells.granted[row]),
+            known=table.bank.known(row),
             ready=reference.ready if latency else not test.two_stream or table.bank.has_floor(row),
             references=reference.replays if latency else None,
         )

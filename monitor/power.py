@@ -9,7 +9,7 @@ that came with the candidate also meets the lump of the rollout; one of another 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, inf, log, log10
+from math import ceil, inf, log, log2, log10
 
 import numpy as np
 
@@ -41,7 +41,10 @@ def _needed(row: Row, detectable: float, now: float, granted: float) -> int | No
     if not row.replays:
         return None
     floor, share = row.sum_x0 / row.replays, row.replays / row.pairs
-    return _two_stream(round(floor, 2), round(row.null, 3), detectable, max(round(share, 2), 0.01), capital)
+    known = 0 if row.known <= row.replays else 2 ** int(log2(row.known - row.replays))
+    return _two_stream(
+        round(floor, 2), round(row.null, 3), detectable, max(round(share, 2), 0.01), capital, known=known
+    )
 
 
 def smallest_drop(row: Row, now: float) -> float | None:
@@ -70,26 +73,29 @@ def _one_stream(null: float, detectable: float, capital: float) -> int | None:
 
 
 @lru_cache(maxsize=4096)
-def _two_stream(floor: float, allowed: float, detectable: float, share: float, capital: float) -> int | None:
+def _two_stream(
+    floor: float, allowed: float, detectable: float, share: float, capital: float, *, known: int = 0
+) -> int | None:
     """The slowest cell decides; in each the luckiest pair of bets. Normal approximation for 0/1 scores.
 
     A cell is overcome by candidate bets, by replay bets, or by both: axis 1 holds the six bets and
-    "none", axis 2 the six kappas and "none".
+    "none", axis 2 the kappas and "none". `known` replays were there before counting started.
     """
     mean = min(floor + allowed + detectable, 1.0)
-    nulls = np.minimum(CEILINGS + allowed, 1.0)[:, None]
+    nulls, floors = np.minimum(CEILINGS + allowed, 1.0)[:, None], FLOORS[:, None]
     up, up_spread = _moments(np.log1p(-BETS) + 0 * nulls, np.log1p(BETS * (1 / nulls - 1)), mean)
-    floors = FLOORS[:, None]
     down, down_spread = _moments(
         np.log1p(KAPPAS * floors / (1 - floors)), np.log1p(-KAPPAS) + 0 * floors, floor
     )
     gain = _with_none(up)[:, :, None] + share * _with_none(down)[:, None, :]
     # The number of replays varies too, hence the second moment of their share.
     spread = _with_none(up_spread)[:, :, None] + share * _with_none(down_spread + down**2)[:, None, :]
-    debt = -log(min(capital, 0.5) / len(BETS)) - log(IDLE)
+    credit = _with_none(np.maximum(known * down - _QUANTILE * np.sqrt(known * down_spread), 0.0))[:, None, :]
+    debt = -log(min(capital, 0.5) / len(BETS)) - log(IDLE) - credit
     with np.errstate(divide="ignore", invalid="ignore"):
         root = (_QUANTILE * np.sqrt(spread) + np.sqrt(_QUANTILE**2 * spread + 4 * gain * debt)) / (2 * gain)
-    needed = float(np.where(gain > 0, root**2, inf).min(axis=(1, 2)).max())
+    counts = np.where(debt <= 0, 1.0, np.where(gain > 0, root**2, inf))
+    needed = float(counts.min(axis=(1, 2)).max())
     return None if needed > LARGEST else ceil(needed)
 
 

@@ -32,7 +32,8 @@ class Event:
 class Row:
     """One detector as people see it. Counts and sums start at `born`: creation or the last candidate.
 
-    `null` is m, with `two_stream` the allowed drop; `rate` is budget per second, `granted` what came in lumps since `born`; `ready` says that the
+    `null` is m, with `two_stream` the allowed drop; `rate` is budget per second, `granted` what came in lumps since `born`; `known`
+    counts the replays its floor rests on, those before `born` included; `ready` says that the
     arm it is judged against exists; `references` counts the segment's latency replays (None for
     other signals).
     """
@@ -52,6 +53,7 @@ class Row:
     null: float
     rate: float
     granted: float = 0.0
+    known: int = 0
     ready: bool = True
     references: int | None = None
 

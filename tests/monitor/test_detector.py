@@ -87,6 +87,26 @@ def test_counts_and_sums_start_at_the_candidate() -> None:
     assert (cells.pairs[0], cells.replays[0], cells.born[0], cells.wealth.sum()) == (0, 0, 10.0, 0.0)
 
 
+def test_a_new_candidate_keeps_the_floor_and_a_changed_baseline_does_not() -> None:
+    bank = one(0.05, two_stream=True)
+    feed(bank, [0.0] * 400, x0=[0.0] * 400)
+    floor = bank.cells.floor.copy()
+    bank.restart(500.0)
+    np.testing.assert_array_equal(bank.cells.floor, floor)
+    assert (bank.known(0), bank.cells.replays[0]) == (400, 0)
+    bank.restart(600.0, forget_floor=True)
+    assert (bank.known(0), bank.cells.floor.max()) == (0, 1.0)
+
+
+def test_a_lump_meets_no_evidence_gathered_before() -> None:
+    bank = one(0.05, two_stream=True)
+    feed(bank, [0.0] * 400, x0=[0.0] * 400)
+    bank.restart(500.0)
+    bank.pay(np.array([0.1]))
+    assert (bank.cells.wealth[0].sum(axis=0) * bank.cells.floor[0]).max() <= 0.1 * (1 + 1e-12)
+    assert bank.cells.granted[0] == 0.1
+
+
 def test_without_replays_a_two_stream_row_cannot_alarm() -> None:
     assert feed(one(0.05, two_stream=True), [1.0] * 2_000) == []
 

@@ -75,6 +75,13 @@ def test_the_lump_of_a_rollout_shortens_the_wait_for_ok_but_not_for_other_days()
     assert smallest_drop(lump, NOW) == smallest_drop(ONE, NOW)
 
 
+def test_a_floor_that_is_known_already_needs_fewer_pairs() -> None:
+    plain, helped = pairs_needed(TWO, 0.15, NOW), pairs_needed(replace(TWO, known=2_000), 0.15, NOW)
+    assert plain is not None
+    assert helped is not None
+    assert helped < 0.5 * plain
+
+
 def test_a_quiet_segment_reveals_only_a_large_drop_within_a_day() -> None:
     busy, quiet = smallest_drop(ONE, NOW), smallest_drop(ONE, 40 * NOW)
     assert busy is not None
