@@ -83,6 +83,7 @@ def test_healthy_data_report_nothing_in_nineteen_of_twenty_sets() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_healthy_data_report_nothing_in_190_of_200_sets() -> None:
     assert sum(bool(found_in(made(seed, 5_000))) for seed in range(1_000, 1_200)) <= 10
 
