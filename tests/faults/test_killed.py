@@ -55,7 +55,7 @@ def test_a_monitor_killed_fifty_times_scores_every_exchange_once(baseline: int, 
         load.terminate()
         report = read_load(load, production)
         with tailgate("monitor", tmp_path, baseline, candidate_url=candidate) as monitor:
-            assert eventually(lambda: _is_settled(monitor, rig.requests("sampled")), 60), monitor.funnel()
+            assert eventually(lambda: _is_settled(monitor, report["sent"]), 60), monitor.funnel()
             funnel = monitor.funnel()
     assert not_served(report) == 0
     assert funnel["eligible"] == funnel["scored"] + sum(funnel["skipped"].values())
@@ -68,9 +68,9 @@ def _killed_monitor(directory: Path, baseline: int, candidate: str, after: float
         monitor.signal(signal.SIGKILL)
 
 
-def _is_settled(monitor: Rig, sampled: int) -> bool:
+def _is_settled(monitor: Rig, sent: int) -> bool:
     funnel = monitor.funnel()
-    return bool(funnel["eligible"] == sampled and funnel["pending"] == 0)
+    return bool(funnel["eligible"] == sent and funnel["pending"] == 0)
 
 
 def _scored_ids(store: Path) -> Counter[str]:

@@ -146,9 +146,17 @@ def sidecar_as_it_comes(place: Place) -> list[str]:
 
 def ours(fraction: float) -> Callable[[Place], list[str]]:
     """The sidecar with one worker, sampling into its real hand-over: sealed frames in a spool on disk."""
-    # nobody reads the spool here, and a full one would be cheaper than a working one
-    room = 20 << 30
-    return lambda place: sidecar(place, sidecar_workers=1, sampling_fraction=fraction, spool_max_bytes=room)
+    settings = {
+        "sidecar_workers": 1,
+        "sampling_fraction": fraction,
+        # nobody reads the spool here, and a full one would be cheaper than a working one; neither is
+        # the sample thinned, as it would be above half of the default bounds
+        "spool_max_bytes": 20 << 30,
+        "sidecar_max_in_flight": 4096,
+        "sidecar_max_queue_items": 1 << 16,
+        "sidecar_max_queue_bytes": 256 << 20,
+    }
+    return lambda place: sidecar(place, **settings)
 
 
 def _program(path: str | Path, advice: str) -> Callable[[], str | None]:
