@@ -8,7 +8,7 @@ import msgspec
 
 from monitor.recorded import Entry
 from monitor.records import Pair, Score
-from monitor.scorers.constraint import rows
+from monitor.scorers.constraints import check, constraints_of
 
 
 def pair_line(pair: Pair, row: Entry) -> bytes:
@@ -36,4 +36,12 @@ def _constraints(pair: Pair, row: Entry) -> list[dict[str, Any]]:
     """Each mined constraint with whether either answer keeps it."""
     if any(failure.scorer == "constraint" for failure in row.recorded.scored.failures):
         return []  # the same miner failed on this pair already, and was counted
-    return rows(pair)
+    return [
+        {
+            "kind": found.kind,
+            "args": found.args,
+            "baseline": check(found, pair.baseline.text),
+            "candidate": check(found, pair.candidate.text),
+        }
+        for found in constraints_of(pair.request)
+    ]
