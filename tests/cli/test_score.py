@@ -158,6 +158,29 @@ def test_a_control_arm_becomes_the_noise_floor(tmp_path: Path) -> None:
     assert unexplained(found) == set()
 
 
+def test_a_replay_in_the_pair_is_the_noise_floor(tmp_path: Path) -> None:
+    question = {
+        "messages": [{"role": "user", "content": "What is 6 * 7? Answer with the final number only."}]
+    }
+    pairs = [
+        pair(i, "41" if i % 4 == 0 else "42", baseline="42", request=question)
+        | {"replay": {"text": "41" if i % 4 == 1 else "42"}}
+        for i in range(200)
+    ]
+    _, found = verdict(write(tmp_path / "p.jsonl", pairs))
+    row = next(r for r in found["segments"] if (r["segment"], r["signal"]) == ("all", "answer"))
+    assert (row["noise_floor"], row["effect"]) == (pytest.approx(0.25), pytest.approx(0.0))
+    assert unexplained(found) == set()
+    assert not any("no control arm" in warning for warning in found["warnings"])
+
+
+def test_repeats_of_one_session_are_one_observation(tmp_path: Path) -> None:
+    pairs = [pair(0, LOOP, session="s1") | {"id": f"p{i}"} for i in range(40)]
+    _, found = verdict(write(tmp_path / "p.jsonl", pairs))
+    row = next(r for r in found["segments"] if (r["segment"], r["signal"]) == ("all", "degenerate"))
+    assert (found["pairs"], row["pairs"], row["verdict"]) == (40, 1, "inconclusive")
+
+
 def test_pairs_out_has_segments_scores_and_constraints(tmp_path: Path) -> None:
     question = {
         "messages": [
