@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 import uvicorn
 
 from collectors.exchanges import Decoding, exchange_of
 from collectors.spool import bind, load_key
 from collectors.spool_reader import Entry as SpoolEntry
-from collectors.spool_reader import Reader, follow
+from collectors.spool_reader import Reader, erase, follow
 from collectors.wire import Capture, Counters
 from monitor.addresses import host_port, is_loopback
 from monitor.candidate import Leg
@@ -54,7 +55,8 @@ def run(config: Config, reload: Callable[[], Config]) -> None:
         key = load_key(directory, config.privacy.key_env)
         store.remember("config", config.model_dump_json())
         standing = Standing(config, store, key)
-        asyncio.run(_serve(config, reload, standing, Reader(directory, key, _positions(store))))
+        reader = Reader(directory, key, _positions(store))
+        asyncio.run(_serve(config, reload, standing, reader, partial(erase, directory, key)))
     finally:
         store.close()
 
@@ -64,7 +66,13 @@ def _positions(store: Store) -> dict[str, tuple[int, int, int]]:
     return {stream: (at[0], at[1], at[2]) for stream, at in found.items()}
 
 
-async def _serve(config: Config, reload: Callable[[], Config], standing: Standing, reader: Reader) -> None:
+async def _serve(
+    config: Config,
+    reload: Callable[[], Config],
+    standing: Standing,
+    reader: Reader,
+    erase_waiting: Callable[[str], int],
+) -> None:
     async with AsyncExitStack() as stack:
         candidate, replay = legs_of(config)
         for leg in (candidate, replay):
@@ -72,7 +80,14 @@ async def _serve(config: Config, reload: Callable[[], Config], standing: Standin
                 await stack.enter_async_context(leg)
         metrics = Metrics(config.route.name, config.segments_limit)
         metrics.reloaded(time.time(), ok=True)
-        service = Service(config, standing, metrics, candidate, reload)
+        service = Service(
+            config,
+            standing,
+            metrics=metrics,
+            candidate=candidate,
+            reload=reload,
+            erase_waiting=erase_waiting,
+        )
         pairing = Pairing(config, candidate, replay, service.eligible, service.model)
         pipeline = _pipeline(config, standing, service, pairing, reader)
         server = _http(config, service)

@@ -61,7 +61,10 @@ def store_labels(store: Store, rows: Sequence[Row]) -> None:
 
 
 def erase(store: Store, subject_key: str, now: float) -> int:
-    """Delete a data subject's pairs and scores, then rewrite the file so that the bytes are gone."""
+    """Delete a data subject's pairs, scores and labels, and fold the write-ahead log; how many pairs.
+
+    Freed blocks of the file are reused, not wiped: with `store.text: full` erase the file as well.
+    """
     key = {"key": subject_key}
     ((pairs,),) = store.query("SELECT count(*) FROM pairs WHERE subject_key = $key", key)
     store.write("DELETE FROM labels WHERE id IN (SELECT id FROM pairs WHERE subject_key = $key)", key)

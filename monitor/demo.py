@@ -22,7 +22,8 @@ import httpx
 import yaml
 
 from monitor.errors import Unreachable
-from monitor.standin.traffic import traffic
+from monitor.signals import SIGNALS
+from monitor.standin.traffic import shares, traffic
 
 RATE = 30.0
 """Requests per second: a 2-core machine runs all five processes with room to spare."""
@@ -95,7 +96,8 @@ def free_ports(count: int) -> list[int]:
 
 
 def raise_stage(plan: Plan, directory: Path) -> Stage:
-    """Start everything and wait until it is ready."""
+    """Start everything and wait until it is ready. UsageError for a segment that the traffic lacks."""
+    shares({plan.planted: PLANTED_SHARE} if plan.planted else {})
     stage = Stage(directory)
     try:
         stage.urls["baseline"] = plan.baseline or _standin(stage, "baseline", ())
@@ -137,6 +139,8 @@ def _config(stage: Stage, directory: Path, ports: tuple[int, int, int]) -> Json:
         # A minute is short: replay without regard to the cap that protects production.
         "replay": {"share": 0.3, "concurrency": 4, "max_share_of_traffic": 1.0},
         "sampling": {"fraction": 1.0},
+        # Two stand-ins on shared cores: their speed is the machine's, not a model's.
+        "signals": {name: "show" for name, signal in SIGNALS.items() if signal.kind == "latency"},
         "sidecar": {"listen": listen, "admin": admin},
         "http": {"listen": http},
         "store": {"path": str(directory / "demo.duckdb"), "text": "full"},

@@ -49,13 +49,15 @@ class Service:
         self,
         config: Config,
         standing: Standing,
+        *,
         metrics: Metrics,
         candidate: Leg,
         reload: Callable[[], Config],
+        erase_waiting: Callable[[str], int] = lambda _subject: 0,
     ) -> None:
         self.config = config
         self._standing, self._metrics, self._candidate = standing, metrics, candidate
-        self._reload_config = reload
+        self._reload_config, self._erase_waiting = reload, erase_waiting
         self._judging = Judging(config, standing.keys)
         self._pipeline: Pipeline | None = None
         self._identity: Identity | None = None
@@ -185,9 +187,10 @@ class Service:
         return {"accepted": len(rows), "rejected": len(labels) - len(rows)}
 
     def erase(self, subject: str) -> Mapping[str, Any]:
-        """Forget a data subject's pairs."""
+        """Forget a data subject: stored pairs, and sealed exchanges that wait in the spool."""
         key = self._standing.keys.digest("subject", subject)
-        return {"pairs": archive.erase(self._standing.store, key, time.time())}
+        waiting = self._erase_waiting(subject)
+        return {"pairs": archive.erase(self._standing.store, key, time.time()), "spool": waiting}
 
     def purge(self) -> None:
         """Delete rows beyond the retention."""

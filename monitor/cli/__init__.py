@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "one segment: evidence, interval, worst pairs"),
     "funnel": ("funnel", "where every request ended: why is nothing mirrored?"),
     "discover": ("discover", "slices that nobody declared: searched on one half, confirmed on the other"),
+    "labels": ("labels", "send delayed labels to a running monitor"),
+    "erase": ("erase", "forget a data subject"),
     "config": ("config", "check, show or describe the configuration"),
     "standin": ("standin", "an OpenAI-compatible server with fault knobs, for tests and demos"),
 }

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, Literal
 
 from monitor.errors import Unreachable
 
@@ -20,7 +20,7 @@ def opened(path: Path, mode: Literal["rb", "wb"]) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer if mode == "rb" else sys.stdout.buffer
         return
     try:
-        file = cast("BinaryIO", path.open(mode))
+        file: BinaryIO = path.open(mode)
     except OSError as error:
         raise Unreachable(f"{path}: {error.strerror or error}") from error
     with file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -35,10 +36,29 @@ def get(url: str, path: str, **query: object) -> Any:
     parameters = {key: str(value) for key, value in query.items() if value is not None}
     try:
         response = httpx.get(f"{url.rstrip('/')}{path}", params=parameters, timeout=10, trust_env=False)
-        body = response.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         what = str(error) or type(error).__name__
         raise Unreachable(f"{url}: {what}; is the monitor running?") from error
+    return _body(url, response)
+
+
+def post(url: str, path: str, body: object) -> Any:
+    """JSON of a POST; the bearer token comes from the environment variable TAILGATE_TOKEN."""
+    token = os.environ.get("TAILGATE_TOKEN")
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    try:
+        response = httpx.post(
+            f"{url.rstrip('/')}{path}", json=body, headers=headers, timeout=60, trust_env=False
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        what = str(error) or type(error).__name__
+        raise Unreachable(f"{url}: {what}; is the monitor running?") from error
+    return _body(url, response)
+
+
+def _body(url: str, response: httpx.Response) -> Any:
+    try:
+        body = response.json()
     except json.JSONDecodeError as error:
         raise Unreachable(f"{url}: does not answer like a Tailgate monitor") from error
     if response.status_code >= 400:

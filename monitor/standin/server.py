@@ -186,6 +186,8 @@ def http_server(settings: Settings, *, cert: Path | None = None, key: Path | Non
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=2,
+        # Closing idle connections races with their next request (RFC 9112 9.5); stay open instead.
+        timeout_keep_alive=300,
         ssl_certfile=cert,
         ssl_keyfile=key,
     )

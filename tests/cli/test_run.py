@@ -229,3 +229,18 @@ def test_the_module_runs_like_the_command() -> None:
         [sys.executable, "-m", "monitor", "--help"], capture_output=True, text=True, check=True
     )
     assert "verdict" in done.stdout
+
+
+def test_labels_and_erasure_reach_the_store(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        body = {"model": "standin", "messages": [{"role": "user", "content": "What is 2 + 2?"}]}
+        for user, request_id in (("ann", "a1"), ("bob", "b1")):
+            headers = {"x-user": user, "x-request-id": request_id}
+            httpx.post(f"{run.clients}/v1/chat/completions", json=body, headers=headers, timeout=30)
+        assert eventually(lambda: run.verdict()["funnel"]["scored"] == 2)
+        labels = tmp_path / "labels.jsonl"
+        labels.write_text('{"id": "a1", "candidate_correct": true}\nnonsense\n{"id": 7}\n')
+        assert json.loads(run.command("labels", str(labels)).stdout) == {"accepted": 1, "rejected": 2}
+        assert json.loads(run.command("erase", "--subject", "ann").stdout)["pairs"] == 1
+        found = httpx.get(f"{run.monitor}/api/v1/pairs", params={"limit": 100}).json()["pairs"]
+        assert {pair["id"] for pair in found} == {"b1"}
