@@ -67,8 +67,8 @@ BETS = np.array([1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 7 / 8])
 # Against a rare event one score moves a bold bet by 1/m: start lower, stop lower.
 RARE_BETS = np.array([1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2])
 RARE = 0.02
-# Rows per round below which one row after the other is quicker than all rows at once.
-NARROW = 20
+# One numpy step over all rows costs about as much as this many observations in plain floats.
+STEP_COST = 20
 YOUNG_REPLAYS = 30
 WINDOW_REPLAYS = 500
 _NONE = np.zeros(0, np.int64)
@@ -142,21 +142,27 @@ class Bank:
         Rows do not influence each other, so the k-th observations of all rows are one numpy step.
         """
         self._count(rows, x, x0)
-        if not self.two_stream and len(rows) < NARROW * np.bincount(rows, minlength=1).max():
-            return sorted(self._scan(rows, times, x, blocks), key=lambda c: c.index)
         crossings: list[Crossing] = []
-        for index, ends in _rounds(rows, blocks):
+        kept = np.arange(len(rows))
+        if not self.two_stream:
+            busy = _busy(rows)[rows]
+            crossings += self._scan(kept[busy], rows, times, x, blocks)
+            kept = kept[~busy]
+        for chosen, ends in _rounds(rows[kept], None if blocks is None else blocks[kept]):
+            index = kept[chosen]
             if x0 is not None and self.two_stream:
                 self._learn(rows[index], x0[index])
             found = self._step(rows[index], times[index], x[index], ends)
             crossings += [self._crossing(int(index[i]), int(rows[index[i]])) for i in found]
         return sorted(crossings, key=lambda c: c.index)
 
-    def _scan(self, rows: Ints, times: Floats, x: Floats, blocks: Ints | None) -> Iterator[Crossing]:
-        """The same row by row: quicker where a log holds few rows with many observations each."""
-        order = np.argsort(rows, kind="stable")
+    def _scan(
+        self, chosen: Ints, rows: Ints, times: Floats, x: Floats, blocks: Ints | None
+    ) -> Iterator[Crossing]:
+        """The chosen observations row by row: quicker for rows with many observations each."""
+        order = chosen[np.argsort(rows[chosen], kind="stable")]
         starts = np.flatnonzero(np.diff(rows[order], prepend=-1))
-        for index in np.split(order, starts[1:]):
+        for index in np.split(order, starts[1:]) if len(order) else ():
             ends = np.ones(len(index), np.bool_)
             ends[:-1] = False if blocks is None else np.diff(blocks[index]) != 0
             yield from self._scan_row(int(rows[index[0]]), index, times[index], x[index], ends)
@@ -346,6 +352,17 @@ class Bank:
         old, new = self.cells.floor[rows], self._floor(rows)
         self.cells.wealth[rows] *= np.minimum(1.0, old / new)[:, None, :]
         self.cells.floor[rows] = new
+
+
+def _busy(rows: Ints) -> Bools:
+    """Rows (K) whose observations are read one after the other: few rows with many each, such as the
+    whole route beside its segments, would otherwise make rounds of next to nothing."""
+    counts = np.bincount(rows, minlength=1)
+    ordered = np.sort(counts)[::-1]
+    saved = STEP_COST * (ordered[0] - np.append(ordered[1:], 0))
+    gain = saved - np.cumsum(ordered)
+    best = int(gain.argmax())
+    return counts >= max(int(ordered[best]), 1) if gain[best] > 0 else np.zeros(len(counts), np.bool_)
 
 
 def _rounds(rows: Ints, blocks: Ints | None) -> Iterator[tuple[Ints, Bools]]:
