@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 
 from tests.benchmarks.hotpath import native
+from tests.benchmarks.hotpath.handover import handover
 from tests.benchmarks.hotpath.measure import PROFILES, Samples, idle, measure, progress
 from tests.benchmarks.hotpath.report import as_json, as_markdown
 from tests.benchmarks.hotpath.targets import TARGETS, judge
@@ -30,6 +31,7 @@ def main() -> int:
     samples = measure(profiles, variants, progress)
     if any(v.name.startswith("tailgate") for v in variants):
         samples["idle"] = {"tailgate": idle(sidecar_as_it_comes)}
+        samples["handover"] = {"tailgate": handover()}
     notes += _errors(samples)
     outcomes = [judge(target, samples) for target in TARGETS]
     markdown = as_markdown({p.name: p.text for p in PROFILES}, samples, outcomes, notes)

@@ -8,9 +8,9 @@ from typing import Any
 from tests.benchmarks.hotpath.targets import Outcome, Rounds, summary
 
 COLUMNS = {
-    "saturation": {"per_second": "requests/s", "cpu_us_per_request": "CPU µs/request", "p50_us": "p50 µs", "p99_us": "p99 µs", "pss_mb": "PSS MB"},
+    "saturation": {"per_second": "requests/s", "cpu_us_per_request": "CPU µs/request", "p50_us": "p50 µs", "p99_us": "p99 µs", "pss_mb": "PSS MB", "dropped": "not mirrored"},
     "rate": {"p50_us": "p50 µs", "added_p50_us": "added p50 µs", "p99_us": "p99 µs", "cpu_us_per_request": "CPU µs/request"},
-    "streams": {"chunk_p50_us": "event delay p50 µs", "added_chunk_p50_us": "added p50 µs", "chunk_p99_us": "p99 µs", "cpu_us_per_chunk": "CPU µs/event", "pss_mb": "PSS MB"},
+    "streams": {"chunk_p50_us": "event delay p50 µs", "added_chunk_p50_us": "added p50 µs", "chunk_p99_us": "p99 µs", "cpu_us_per_chunk": "CPU µs/event", "pss_mb": "PSS MB", "dropped": "not mirrored"},
 }  # fmt: skip
 
 
