@@ -15,7 +15,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(slots=True)
 class Cells:
-    """Every number the detectors remember; first axis = row. G = 1 (one stream) or 21 (two)."""
+    """Every number the detectors remember; first axis = row. G = 1 (one stream) or 25 (two)."""
 
     wealth: Floats  # (K, 6, G)
     inverse_null: Floats  # (K, G) 1/m

@@ -24,7 +24,7 @@ would hold its wealth above the clearing line for ever. (With two streams, cells
 have refuted, E0 > 1, are still paid: their wealth must not be what ends an alarm.) Paying less than
 scheduled keeps the bound.
 
-**Two streams** (noise floor unknown): 21 cells [g_i, h_i] for the floor; per cell a wealth R_i
+**Two streams** (noise floor unknown): 25 cells [g_i, h_i] for the floor; per cell a wealth R_i
 against m_i = h_i + allowed drop, and the replays' evidence E0_i that the floor is below g_i
 (noise_floor.py). E = min_i R_i E0_i. In the cell that holds the floor both factors are honest bets and
 the minimum is no larger, so the same bound holds without a second error rate.

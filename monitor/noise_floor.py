@@ -1,7 +1,7 @@
 """What the replays say about an unknown noise floor: evidence against every possible floor.
 
 The floor is the mean of the reference score x0 (baseline against its own replay). It is cut into
-21 cells [g, h]. For cell i, E0_i is a fixed mixture of bets that the mean is below g_i:
+25 cells [g, h]. For cell i, E0_i is a fixed mixture of bets that the mean is below g_i:
 
     E0_i = 1/7 + 6/7 mean over kappa of prod over replays of f(x0),
     f(x0) = 1 + kappa (g_i - x0) / (1 - g_i),  kappa in {.2 ... .95}
@@ -23,9 +23,10 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-EDGES = np.array(
-    [.00, .01, .02, .03, .04, .05, .06, .07, .08, .09, .10, .11, .12, .14, .16, .18, .20, .25, .30, .40, .60, 1.0]
-)  # fmt: skip
+EDGES = np.array([
+    .00, .01, .02, .03, .04, .05, .06, .07, .08, .09, .10, .11, .12, .14, .16, .18, .20,
+    .23, .26, .30, .35, .40, .47, .55, .70, 1.0,
+])  # fmt: skip
 FLOORS, CEILINGS = EDGES[:-1], EDGES[1:]
 CELLS = len(FLOORS)
 # Timid bets tell apart floors closer than a cell, which no alarm needs: without .05 and .1 a 15-point
