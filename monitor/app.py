@@ -28,7 +28,7 @@ from monitor.addresses import host_port, is_loopback
 from monitor.candidate import Leg
 from monitor.config import Config
 from monitor.config_file import secret
-from monitor.errors import BadInput
+from monitor.errors import BadInput, ConfigError
 from monitor.http.api import application
 from monitor.metrics import Metrics
 from monitor.pairing import Pairing
@@ -48,6 +48,7 @@ PURGE_SECONDS = 3600.0
 
 def run(config: Config, reload: Callable[[], Config]) -> None:
     """Serve until a signal. Raises ConfigError, StoreError, ForeignSpool before anything is served."""
+    _refuse_what_is_missing(config)
     store = Store(config.store.path)
     try:
         directory = config.spool_directory
@@ -59,6 +60,16 @@ def run(config: Config, reload: Callable[[], Config]) -> None:
         asyncio.run(_serve(config, reload, standing, reader, partial(erase, directory, key)))
     finally:
         store.close()
+
+
+def _refuse_what_is_missing(config: Config) -> None:
+    """A key that would be silently ignored is worse than one that is refused."""
+    if config.handover.kind != "spool":
+        raise ConfigError("handover.kind: only `spool` works in this version")
+    if config.candidate.mode != "generate":
+        raise ConfigError("candidate.mode: only `generate` works in this version")
+    if config.export.directory or config.export.hourly:
+        raise ConfigError("export: Parquet export does not work in this version; leave it out")
 
 
 def _positions(store: Store) -> dict[str, tuple[int, int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from monitor import latency
 from monitor.config import Config
@@ -11,26 +11,26 @@ from monitor.health import baseline_illness
 from monitor.ledger import Entry, Keys
 from monitor.pairing import Paired
 from monitor.pipeline import Judged
-from monitor.records import Exchange, Pair, Segmenter
-from monitor.scorers import SCORERS
+from monitor.records import Exchange, Pair
+from monitor.reference import Rules
 from monitor.scoring import score_pair
 from monitor.segments import segments_of
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """The route's rules. `ood` is the segmenter of the reference sample, where one is configured."""
+    """The route's rules."""
 
     config: Config
     keys: Keys
-    ood: Segmenter | None = None
+    rules: Rules = field(default_factory=Rules)
 
     def judge(self, paired: Paired) -> Judged:
         """Scores of a pair; a skipped exchange only gets its segments."""
-        dims = segments_of(paired.exchange, self.config.segments, self.ood)
+        dims = segments_of(paired.exchange, self.config.segments, self.rules.ood)
         if paired.pair is None:
             return Judged(paired, None, dims, None)
-        scored = score_pair(paired.pair, SCORERS, self.config.level)
+        scored = score_pair(paired.pair, self.rules.scorers, self.config.level)
         return Judged(paired, scored, dims, baseline_illness(paired.exchange))
 
     def entry(self, seq: int, time: float, judged: Judged) -> Entry:

@@ -25,6 +25,7 @@ from monitor.pairing import Paired
 from monitor.pipeline import Judged, Pipeline
 from monitor.records import Arm, Completion, Exchange, Message, Pair, Request, Verdict
 from monitor.redaction import found
+from monitor.reference import rules_of
 from monitor.standing import Standing
 
 log = logging.getLogger("tailgate.monitor")
@@ -58,7 +59,7 @@ class Service:
         self.config = config
         self._standing, self._metrics, self._candidate = standing, metrics, candidate
         self._reload_config, self._erase_waiting = reload, erase_waiting
-        self._judging = Judging(config, standing.keys)
+        self._judging = Judging(config, standing.keys, rules_of(config))
         self._pipeline: Pipeline | None = None
         self._identity: Identity | None = None
         self._up = False
