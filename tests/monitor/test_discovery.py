@@ -58,10 +58,10 @@ def found_in(connection: duckdb.DuckDBPyConnection, **options: Any) -> list[Foun
 
 def test_a_planted_three_way_slice_is_found_by_name_within_five_seconds() -> None:
     connection = made(1, 200_000, {"language": 3, "turn": 1, "customer": 5})
-    start = time.perf_counter()
+    start = time.process_time()  # of all threads, whoever else uses the machine
     found = found_in(connection)
     assert [f.segment for f in found] == ["language=3,turn=1,customer=5"]
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert found[0].confirm.n / 100_000 == pytest.approx(0.0014, abs=0.0004)
 
 
