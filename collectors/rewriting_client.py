@@ -35,7 +35,8 @@ class RewritingClient(Client):
         if at_head:
             data = self._held + data
             self._held = b""
-            if b"\r\n\r\n" not in data and len(data) <= MAX_HEAD_BYTES:
+            # A head that ends in bare LF is for the observer to refuse, not to wait for.
+            if b"\n\r\n" not in data and b"\n\n" not in data and len(data) <= MAX_HEAD_BYTES:
                 self._held = data
                 return
         self.observe(data, began, monotonic_ns())

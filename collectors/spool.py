@@ -19,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -127,7 +128,8 @@ def bind(directory: Path, store_id: str) -> None:
 class Sealable(Protocol):
     """What the loop hands over: `size` bytes of memory, turned into a record in the thread."""
 
-    size: int
+    @property
+    def size(self) -> int: ...
 
 
 Item = TypeVar("Item", bound=Sealable)
@@ -238,14 +240,13 @@ class Writer(Generic[Item]):
                 frames.append(self._frame(*self._render(item, self._number + len(frames) + 1)))
             except Exception:  # noqa: BLE001  one unforeseen exchange must not end the hand-over
                 self._lost("observer_error", 1)
-        reason = self._append(frames, self._limits.max_bytes)
+        written, reason = self._append(frames, self._limits.max_bytes)
         self.released += size
-        if reason:
-            self._sequence -= len(frames)
-            self._lost(reason, len(frames))
-        else:
-            self._number += len(frames)
-            self._wrote(len(frames))
+        self._sequence -= len(frames) - written
+        self._number += written
+        self._wrote(written)
+        if written < len(frames):
+            self._lost(reason, len(frames) - written)
 
     def _write_counters(self, *, final: bool) -> None:
         account = self._account(final)
@@ -254,32 +255,34 @@ class Writer(Generic[Item]):
         if not records:
             return
         frames = [self._frame(record) for record in records]
-        if self._append(frames, self._limits.max_bytes + _FULL_RESERVE):
-            self._sequence -= len(frames)
-            return
-        self._inherited.clear()
-        self._last_account = account
+        written, _ = self._append(frames, self._limits.max_bytes + _FULL_RESERVE)
+        self._sequence -= len(frames) - written
+        if written == len(frames):
+            self._inherited.clear()
+            self._last_account = account
 
     def _frame(self, record: Record, subject: str | None = None) -> bytes:
         frame = self._seal.frame(record, self._sequence, subject_tag(self._key, subject) if subject else 0)
         self._sequence += 1
         return frame
 
-    def _append(self, frames: list[bytes], bound: int) -> str | None:
-        """Write whole frames or none; the reason where none could be written."""
-        data = b"".join(frames)
-        if self.used + len(data) > bound:
-            return "spool_full"
+    def _append(self, frames: list[bytes], bound: int) -> tuple[int, str]:
+        """Write the frames that fit, whole; how many, and why not the rest (the newest)."""
+        room = bound - self.used
+        fitting = sum(total <= room for total in accumulate(map(len, frames)))
         now = time.monotonic()
         if now < self._due["retry"]:
-            return "spool_error"
+            return 0, "spool_error"
+        if not fitting:
+            return 0, "spool_full"
+        data = b"".join(frames[:fitting])
         try:
             self._file.append(data)
         except OSError:
             self._due["retry"] = now + _RETRY_SECONDS
-            return "spool_error"
+            return 0, "spool_error"
         self.used += len(data)
-        return None
+        return fitting, "spool_full"
 
     def _housekeep(self) -> None:
         with suppress(OSError):

@@ -1,0 +1,201 @@
+"""The observer alone: what it keeps, what it gives up, and that its books always balance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collectors.admission import Admission, Exchange, Renderer, path_of
+from collectors.counters import CELL, DROPPED, EXCLUDED, Board
+from collectors.observer import Observer
+from collectors.settings import Boost, Settings
+from monitor.sampling import position
+from tests.collectors.harness import answer, chunked, request
+
+OK = answer()
+
+
+@dataclass
+class Sink:
+    """Keeps what is handed over, as the queue does."""
+
+    items: list[Exchange] = field(default_factory=list)
+    released: int = 0
+    used: int = 0
+
+    def offer(self, item: Exchange) -> None:
+        self.items.append(item)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class Bench:
+    """An observer with its admission on a board of its own."""
+
+    def __init__(self, draw: float = 0.0, **changes: Any) -> None:
+        self.settings = Settings(upstream=("a", 1), spool="", **({"fraction": 1.0} | changes))
+        self.board, self.sink = Board(1, self.settings.fraction), Sink()
+        self.admission = Admission(self.settings, self.board, 0, self.sink, lambda: draw)
+        self.observer = Observer(self.admission)
+
+    def play(self, *reads: tuple[str, bytes]) -> Bench:
+        """Feed reads, `>` from the client and `<` from the upstream, a microsecond apart."""
+        for now, (direction, data) in enumerate(reads, 1):
+            if self.observer.following:
+                feed = self.observer.request if direction == ">" else self.observer.response
+                feed(data, now * 1000)
+        return self
+
+    def count(self, name: str) -> int:
+        return self.board.total(name)
+
+    def balance(self) -> int:
+        """Sampled requests without an end; 0 once the connection has ended."""
+        dropped = sum(self.count(f"dropped:{reason}") for reason in DROPPED)
+        return self.count("sampled") - dropped - len(self.sink.items)
+
+
+def test_an_exchange_in_any_pieces_is_the_same_exchange() -> None:
+    ask = request(b'{"a": 1}', headers=["X-Request-Id: r1", "Content-Type: application/json"])
+    reply = answer(headers=["Transfer-Encoding: chunked"]).replace(b"Content-Length: 12\r\n", b"")
+    reply = reply.partition(b"{")[0] + chunked(b"ab", b"cde")
+    render = Renderer(Settings(upstream=("a", 1), spool=""), "w0-a", 0)
+    whole = render(Bench().play((">", ask), ("<", reply)).sink.items[0], 1)[0]
+    assert whole.request_body == b'{"a": 1}'
+    assert whole.response_body == b"abcde"
+    assert whole.request_headers == {"x-request-id": "r1", "content-type": "application/json"}
+    for size in (1, 2, 3, 7):
+        pieces = [(">", ask[i : i + size]) for i in range(0, len(ask), size)]
+        pieces += [("<", reply[i : i + size]) for i in range(0, len(reply), size)]
+        part = render(Bench().play(*pieces).sink.items[0], 1)[0]
+        assert (part.request_body, part.response_body, part.request_headers, part.response_headers) == (
+            whole.request_body, whole.response_body, whole.request_headers, whole.response_headers,
+        )  # fmt: skip
+        assert sum(length for _, length in part.marks) == 5
+
+
+def test_marks_are_the_times_of_the_reads() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    bench = Bench().play(
+        (">", request()), ("<", head), ("<", b"2\r\nab\r\n2\r\ncd\r\n"), ("<", b"1\r\ne\r\n0\r\n\r\n")
+    )
+    assert bench.sink.items[0].marks == [(3000, 4), (4000, 1)]
+
+
+def test_the_query_is_cut_and_the_path_kept() -> None:
+    assert path_of(b"/v1/completions?api-key=secret") == "/v1/completions"
+
+
+@pytest.mark.parametrize(("key", "header"), [(b"s7", "X-Session: s7"), (b"r1", "X-Request-Id: r1")])
+def test_the_hash_of_the_key_decides_and_is_the_same_everywhere(key: bytes, header: str) -> None:
+    where = position(key, b"tailgate")
+    changes: dict[str, Any] = {"sampling_header": "x-session"} if header.startswith("X-Session") else {}
+    for fraction, sampled in ((where * 0.99, 0), (min(1.0, where * 1.01), 1)):
+        bench = Bench(fraction=fraction, **changes).play((">", request(headers=[header])))
+        assert (bench.count("sampled"), bench.count("unkeyed")) == (sampled, 0)
+
+
+def test_all_requests_of_a_trace_share_its_fate() -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    where = position(trace.encode(), b"tailgate")
+    for span in ("b7ad6b7169203331", "00f067aa0ba902b7"):
+        header = f"traceparent: 00-{trace}-{span}-01"
+        assert Bench(fraction=where * 0.99).play((">", request(headers=[header]))).count("sampled") == 0
+        assert (
+            Bench(fraction=min(1, where * 1.01)).play((">", request(headers=[header]))).count("sampled") == 1
+        )
+
+
+def test_without_a_key_the_draw_decides_and_is_counted() -> None:
+    assert Bench(draw=0.2, fraction=0.1).play((">", request())).count("unkeyed") == 1
+
+
+@pytest.mark.parametrize(
+    ("boost", "headers", "sampled"),
+    [
+        (Boost(1.0, path="/v1/chat/completions"), [], 1),
+        (Boost(1.0, path="/v1/completions"), [], 0),
+        (Boost(1.0, header="X-Team", value="a"), ["x-team: a"], 1),
+        (Boost(1.0, header="X-Team", value="a"), ["x-team: b"], 0),
+        (Boost(1.0, header="X-Team"), ["X-TEAM: b"], 1),
+    ],
+)
+def test_boosts_look_at_the_head_alone(boost: Boost, headers: Sequence[str], sampled: int) -> None:
+    bench = Bench(draw=0.5, fraction=0.01, boosts=(boost,)).play((">", request(headers=headers)))
+    assert bench.count("sampled") == sampled
+
+
+def test_above_the_watermark_the_sample_is_thinned_by_a_recorded_probability() -> None:
+    bench = Bench(draw=0.2, max_queue_items=10)
+    for expected in [1.0] * 6 + [0.82, 0.64]:
+        bench.play((">", request()), ("<", OK))
+        assert bench.sink.items[-1].probability == pytest.approx(expected)
+    for _ in range(5):
+        bench.play((">", request()), ("<", OK))
+    assert bench.count("dropped:thinned") > 0
+    assert bench.balance() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"max_body_bytes": 10}, "too_large"), ({"max_queue_bytes": 100}, "memory_full")],
+)
+def test_bounds_drop_the_newest_and_name_the_reason(changes: dict[str, int], reason: str) -> None:
+    bench = Bench(**changes).play((">", request(b"x" * 50)), ("<", OK))
+    assert (bench.count(f"dropped:{reason}"), bench.balance()) == (1, 0)
+    assert bench.admission.held == 0
+
+
+def test_in_flight_is_bounded() -> None:
+    bench = Bench(max_in_flight=1).play((">", request()))
+    Observer(bench.admission).request(request(), 1)
+    assert bench.count("dropped:in_flight_full") == 1
+
+
+@pytest.mark.parametrize("outcome", ["client_left", "upstream_reset", "upstream_closed"])
+def test_a_broken_answer_is_handed_over_with_its_outcome(outcome: str) -> None:
+    bench = Bench().play((">", request()), ("<", OK[:-3]))
+    bench.observer.closed(outcome, 9000)
+    assert [item.outcome for item in bench.sink.items] == [outcome]
+
+
+reads = st.lists(
+    st.tuples(
+        st.sampled_from("><"),
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from(
+                [
+                    request(), request()[:40], request()[40:], request(b"", method="HEAD"), OK, OK[:30], OK[30:], b"\r\n",
+                    request(headers=["Transfer-Encoding: chunked"]), chunked(b"ab"), b"HTTP/1.1 100 Continue\r\n\r\n",
+                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 101 S\r\nUpgrade: a\r\n\r\n",
+                    request(headers=["Connection: upgrade", "Upgrade: a"]), b"HTTP/1.1 200 OK\r\n\r\n",
+                ]
+            ),
+        ),
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@settings(max_examples=2000, derandomize=True, deadline=None)
+@given(reads, st.sampled_from(["client_left", "upstream_reset", "upstream_closed", "shutdown"]))
+def test_whatever_comes_every_sampled_request_has_one_end(
+    script: list[tuple[str, bytes]], outcome: str
+) -> None:
+    bench = Bench().play(*script)
+    if bench.observer.following:
+        bench.observer.closed(outcome, 99_000)
+    assert bench.balance() == 0
+    assert bench.admission.in_flight == 0
+    assert bench.admission.observing == 0
+    assert bench.admission.held == sum(item.size for item in bench.sink.items)
+    assert all(count >= 0 for count in bench.board.pages[0][: len(CELL)])
+    assert not bench.count("unobserved:observer_error")
+    assert sum(bench.count(f"excluded:{name}") for name in EXCLUDED) <= len(script) * 2
