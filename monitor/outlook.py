@@ -51,6 +51,7 @@ def verdict_of(standing: Standing, *, now: float, in_flight: int = 0) -> Verdict
         config_hash=config.hash,
         funnel=funnel,
         required=required_segments(counts, None if required is None else [Segment(s) for s in required]),
+        named=required is not None,
         required_signals=config.verdict.required_signals,
         missing=missing,
         stale=_stale(last, now, config.verdict.max_age_seconds),
