@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from monitor.cli.worddiff import Side, side_by_side
+from monitor.worddiff import Side, side_by_side
 
 _PROMPT = 300  # characters of the question shown below the answers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.cli.worddiff import Side, side_by_side
+from monitor.worddiff import Side, side_by_side
 
 
 def _changed(side: Side) -> list[str]:

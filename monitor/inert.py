@@ -1,0 +1,32 @@
+"""Foreign text made harmless to look at: what cannot be seen is spelled out. Pure.
+
+HTML escaping is the templates' work; this is about characters that reorder or hide their neighbours
+(Trojan Source, CVE-2021-42574), terminal escape codes and lone surrogates, which UTF-8 cannot carry.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+_KEPT: Final = frozenset("\n\t\u200c\u200d")
+"""Line breaks, and the joiners that Persian, Indic scripts and emoji are spelled with."""
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def inert(text: str) -> str:
+    """`text` with every control, bidirectional, zero-width or private character as `[U+202E]`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c in _KEPT or unicodedata.category(c) not in _HIDDEN else _spelled(c) for c in text)
+
+
+def _spelled(character: str) -> str:
+    return f"[U+{ord(character):04X}]"
+
+
+def shortened(text: str, limit: int) -> str:
+    """At most `limit` characters, and how many were left out."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} … ({len(text) - limit:,} more characters)"
