@@ -65,4 +65,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         host, port = self.upstream
         name = f"[{host}]" if ":" in host else host
         default = 443 if self.upstream_tls else 80
-        return (name if port == default else f"{name}:{port}").encode("idna" if name.isascii() else "utf-8")
+        return (name if port == default else f"{name}:{port}").encode("ascii" if name.isascii() else "idna")
