@@ -32,9 +32,8 @@ def vllm_tiny() -> Iterator[Server]:
     """vLLM with the random tiny model, two places in its batch and two in its queue."""
     if vllm_server.interpreter() is None:
         pytest.skip(vllm_server.WHY_NOT)
-    with vllm_server.serve(
-        vllm_server.tiny(), "tiny", "--max-num-seqs=2", "--max-num-queued-reqs=2"
-    ) as server:
+    flags = (*vllm_server.RECOMMENDED, "--max-num-seqs=2", "--max-num-queued-reqs=2")
+    with vllm_server.serve(vllm_server.tiny(), "tiny", *flags) as server:
         yield server
 
 
