@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from monitor.hypotheses import tests_of
 from monitor.means import Shown
 from monitor.records import ALL, Arm, Segment, SegmentVerdict, Verdict
 from monitor.signals import SIGNALS
-from monitor.standing import Standing
+from monitor.standing import Member, Standing
 from monitor.store import Store
 from monitor.verdict import Facts, Sample, assemble, explain_rows, live_rows, required_segments, to_json
 
@@ -122,13 +123,27 @@ def _samples(standing: Standing, rows: Iterable[SegmentVerdict]) -> dict[Key, Sa
     wanted = {row.segment for row in diverged}
     if not signals:
         return {}
+    latency = [name for name in signals if SIGNALS[name].kind == "latency"]
+    members = chain(
+        standing.members([name for name in signals if name not in latency]),
+        _latency_members(standing, wanted, latency) if latency else (),
+    )
     gathered: dict[Key, list[tuple[int, float, float]]] = {}
-    for member in standing.members(signals):
-        x0 = member["x0"]
-        values = (member["seq"], member["x"], float("nan") if x0 is None else x0)
-        for segment in wanted & set(member["segments"]):
-            gathered.setdefault((segment, member["signal"]), []).append(values)
+    for member in members:
+        for segment in wanted & set(member.segments):
+            gathered.setdefault((segment, member.signal), []).append((member.seq, member.x, member.x0))
     return {key: _sample(values) for key, values in gathered.items()}
+
+
+def _latency_members(standing: Standing, wanted: set[Segment], signals: Sequence[str]) -> Iterator[Member]:
+    """Exceedances of each segment's own limit: what the ladder saw."""
+    limits = {(s, name): standing.engine.latency_limit(s, name) for s in wanted for name in signals}
+    known = {key: limit for key, limit in limits.items() if limit is not None}
+    for seq, segments, legs in standing.legs():
+        for (segment, name), limit in known.items():
+            seconds = legs[0 if name.startswith("latency") else 2] if len(legs) == 4 else None
+            if seconds is not None and segment in segments:
+                yield Member(seq, (segment,), name, float(seconds > limit), float("nan"))
 
 
 def _sample(values: Sequence[tuple[int, float, float]]) -> Sample:
@@ -198,6 +213,7 @@ def board_of(
         last_scored=standing.event_time,
         storage_bytes=standing.store.size_bytes(),
         oldest_record=archive.oldest(standing.store),
+        retention_seconds=86_400 * config.store.retention_days,
         in_flight=in_flight,
         concurrency=config.candidate.concurrency,
         candidate_up=candidate_up,

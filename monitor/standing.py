@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import NamedTuple
 
 from monitor import logged
 from monitor.config import Config
@@ -27,6 +27,18 @@ from monitor.segments import segment_names
 from monitor.store import Batch, Snapshot, Store
 
 SNAPSHOT_BLOCKS = 64
+MEMBERS = 20_000
+"""Pairs that are looked at to explain one divergence by another."""
+
+
+class Member(NamedTuple):
+    """One score and where it counts; x0 is nan without a replay."""
+
+    seq: int
+    segments: tuple[Segment, ...]
+    signal: str
+    x: float
+    x0: float
 
 
 class Standing:
@@ -144,12 +156,18 @@ class Standing:
         """Segment names of one exchange."""
         return segment_names(dims, self.config.crosses)
 
-    def members(self, signals: Sequence[str], limit: int = 20_000) -> Iterator[Mapping[str, Any]]:
-        """Recent scored pairs of the given signals since the last candidate change."""
+    def members(self, signals: Sequence[str], limit: int = MEMBERS) -> Iterator[Member]:
+        """Recent scores of the given signals since the last candidate change."""
         parameters = {"first": self.display.first_seq, "signals": list(signals), "limit": limit}
-        for seq, pair_id, segments, signal, x, x0 in self.store.query("members", parameters):
+        for seq, _, segments, signal, x, x0 in self.store.query("members", parameters):
             names = logged.segments_of_row(segments, self.config.crosses)
-            yield {"seq": seq, "id": pair_id, "segments": names, "signal": signal, "x": x, "x0": x0}
+            yield Member(seq, names, signal, x, float("nan") if x0 is None else x0)
+
+    def legs(self, limit: int = MEMBERS) -> Iterator[tuple[int, tuple[Segment, ...], Sequence[float | None]]]:
+        """Comparable seconds of recent pairs, warm-up and cache hits left out."""
+        parameters = {"first": self.display.first_seq, "limit": limit}
+        for seq, segments, seconds in self.store.query("legs", parameters):
+            yield seq, logged.segments_of_row(segments, self.config.crosses), seconds
 
 
 def _join(evidence: bytes, display: bytes) -> bytes:

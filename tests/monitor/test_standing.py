@@ -139,3 +139,22 @@ def test_old_evidence_is_not_a_verdict(tmp_path: Path) -> None:
     assert verdict.verdict == "inconclusive"
     assert any("verdict.max_age_seconds" in warning for warning in verdict.warnings)
     store.close()
+
+
+def test_a_slow_segment_explains_the_segments_that_contain_it(tmp_path: Path) -> None:
+    config = configured(tmp_path / "t.duckdb")
+    store = Store(":memory:")
+    standing = Standing(config, store, SECRET)
+    for block in blocks(config, 700, broken=0.0):
+        slow = tuple(_slowed(entry) if entry.dims["language"] == "sw" else entry for entry in block.entries)
+        store.commit(standing.apply(Block(block.number, slow)))
+    verdict = verdict_of(standing, now=standing.event_time)
+    diverged = [row for row in verdict.segments if row.verdict == "diverged" and row.level == "page"]
+    assert {row.segment for row in diverged if row.explained_by is None} == {"language=sw"}
+    assert {row.segment for row in diverged if row.explained_by == "language=sw"} >= {"all"}
+    store.close()
+
+
+def _slowed(entry: Entry) -> Entry:
+    candidate, *others = entry.legs
+    return replace(entry, legs=(None if candidate is None else 4 * candidate, *others))
