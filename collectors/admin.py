@@ -1,7 +1,6 @@
 """The sidecar's admin port: health, metrics, funnel and the kill switch. A process of its own.
 
-Reads what the workers count in shared memory, so a scrape never touches the data path. Text is
-written by hand (60 series): a metrics library would cost this process more memory than it needs.
+Reads what the workers count in shared memory, so a scrape never touches the data path.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from collectors.counters import DROPPED, EXCLUDED, OVERHEAD_BUCKETS, UNOBSERVED, UPSTREAM_ERRORS, Board
+from collectors.counters import DROPPED, EXCLUDED, UNOBSERVED, Board
+from collectors.exposition import counts, exposition, positive
 from collectors.settings import Settings
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -102,7 +102,7 @@ class Admin:
     async def _get(self, path: str) -> Reply:
         match path:
             case "/metrics":
-                return Reply(200, exposition(self._settings.route, self._board), _TEXT)
+                return Reply(200, exposition(self._settings.route, self._board, _version()), _TEXT)
             case "/-/healthy":
                 return Reply(200, '{"healthy": true}')
             case "/-/ready":
@@ -148,122 +148,21 @@ class Admin:
 
 def funnel(board: Board) -> dict[str, object]:
     """Where every parsed request ended, since the sidecar started."""
-    dropped = {reason: board.total(f"dropped:{reason}") for reason in DROPPED}
-    excluded = {reason: board.total(f"excluded:{reason}") for reason in EXCLUDED}
+    dropped, excluded = counts(board, "dropped", DROPPED), counts(board, "excluded", EXCLUDED)
     sampled, not_sampled, written = (board.total(name) for name in ("sampled", "not_sampled", "written"))
     return {
         "requests": sum(excluded.values()) + sampled + not_sampled,
-        "excluded": _positive(excluded),
+        "excluded": positive(excluded),
         "eligible": sampled + not_sampled,
         "not_sampled": not_sampled,
         "sampled": sampled,
-        "dropped": _positive(dropped),
+        "dropped": positive(dropped),
         "written": written,
         "pending": sampled - written - sum(dropped.values()),
         "unkeyed": board.total("unkeyed"),
-        "unobserved_connections": _positive({r: board.total(f"unobserved:{r}") for r in UNOBSERVED}),
+        "unobserved_connections": positive(counts(board, "unobserved", UNOBSERVED)),
         "fraction": board.fraction,
     }
-
-
-def _positive(counts: dict[str, int]) -> dict[str, int]:
-    return {reason: count for reason, count in counts.items() if count}
-
-
-def exposition(route: str, board: Board) -> str:
-    """The sidecar's families in the Prometheus text format."""
-    lines: list[str] = []
-
-    def family(name: str, kind: str, text: str, samples: dict[str, float]) -> None:
-        lines.append(f"# HELP {name} {text}")
-        lines.append(f"# TYPE {name} {kind}")
-        lines.extend(f"{name}{labels} {value:.17g}" for labels, value in samples.items())
-
-    def labelled(label: str, counts: dict[str, int]) -> dict[str, float]:
-        return {f'{{route="{route}",{label}="{value}"}}': count for value, count in counts.items()}
-
-    def group(name: str, reasons: tuple[str, ...]) -> dict[str, int]:
-        return {reason: board.total(f"{name}:{reason}") for reason in reasons}
-
-    def gauge(name: str) -> dict[str, float]:
-        return {f'{{route="{route}"}}': board.total(f"gauge:{name}")}
-
-    total = board.total
-    outcomes = {
-        "sampled": total("sampled"),
-        "skipped": total("not_sampled"),
-        "excluded": sum(group("excluded", EXCLUDED).values()),
-        "unparseable": sum(group("unobserved", UNOBSERVED).values()),
-    }
-    family(
-        "tailgate_requests_total",
-        "counter",
-        "Requests seen in the data path; unparseable counts connections that are forwarded unobserved.",
-        labelled("outcome", outcomes),
-    )
-    dropped = _positive(group("dropped", DROPPED)) | _positive(group("excluded", EXCLUDED))
-    always = dict.fromkeys(("thinned", "queue_full", "too_large", "spool_full", "worker_died", "shutdown"), 0)
-    family(
-        "tailgate_mirror_dropped_total",
-        "counter",
-        "Requests that were not handed over, by reason; reasons appear once they occur.",
-        labelled("reason", always | dropped),
-    )
-    family(
-        "tailgate_mirrored_total",
-        "counter",
-        "Exchanges handed over to the spool.",
-        {f'{{route="{route}"}}': total("written")},
-    )
-    _overhead(lines, route, board)
-    family(
-        "tailgate_proxy_upstream_errors_total",
-        "counter",
-        "Failures of the connection to the baseline, by type.",
-        labelled(
-            "error_type",
-            dict.fromkeys(("refused", "timeout", "reset"), 0) | _positive(group("upstream", UPSTREAM_ERRORS)),
-        ),
-    )
-    family("tailgate_mirror_queue_length", "gauge", "Exchanges waiting for the spool.", gauge("queue_items"))
-    family(
-        "tailgate_mirror_queue_bytes",
-        "gauge",
-        "Captured bytes in memory, under observation and queued.",
-        gauge("queue_bytes"),
-    )
-    family(
-        "tailgate_proxy_requests_in_flight", "gauge", "Requests awaiting their answer.", gauge("in_flight")
-    )
-    family("tailgate_proxy_connections", "gauge", "Open client connections.", gauge("connections"))
-    family(
-        "tailgate_worker_restarts_total",
-        "counter",
-        "Workers that died and were replaced.",
-        {f'{{route="{route}"}}': total("restarts")},
-    )
-    family(
-        "tailgate_sampling_fraction_ratio",
-        "gauge",
-        "Sampling fraction in force; 0 is the kill switch.",
-        {f'{{route="{route}"}}': board.fraction},
-    )
-    family("tailgate_build_info", "gauge", "Version.", {f'{{version="{_version()}"}}': 1})
-    return "\n".join(lines) + "\n"
-
-
-def _overhead(lines: list[str], route: str, board: Board) -> None:
-    name = "tailgate_proxy_overhead_seconds"
-    lines.append(
-        f"# HELP {name} Time added to a request before it reaches the baseline, connecting included."
-    )
-    lines.append(f"# TYPE {name} histogram")
-    count = 0
-    for index, bound in enumerate((*OVERHEAD_BUCKETS, "+Inf")):
-        count += board.total(f"overhead:{index}")
-        lines.append(f'{name}_bucket{{route="{route}",le="{bound}"}} {count}')
-    lines.append(f'{name}_sum{{route="{route}"}} {board.total("overhead_sum_ns") / 1e9:.9g}')
-    lines.append(f'{name}_count{{route="{route}"}} {count}')
 
 
 def _version() -> str:

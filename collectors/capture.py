@@ -35,6 +35,7 @@ from collectors.worker import Worker, account, check_tls, exit_now
 from monitor.errors import ConfigError, StoreError, TailgateError, Unreachable
 
 _BACKLOG = 4096
+_KEEPALIVE_SECONDS = 60
 _POLL_SECONDS = 0.5
 _RESTART_SECONDS = 1.0  # at most one restart a second per child
 _HUNG_SECONDS = 15.0
@@ -76,6 +77,9 @@ def _listener(family: socket.AddressFamily, host: str, port: int) -> socket.sock
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    # Inherited by accepted sockets: a client that vanished without a word must not hold its upstream.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_SECONDS)
     listener.bind((host, port))
     listener.listen(_BACKLOG)
     listener.settimeout(0)

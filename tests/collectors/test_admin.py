@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from collectors.admin import exposition, funnel
+from collectors.admin import funnel
 from collectors.counters import CELL, DROPPED, EXCLUDED, UPSTREAM_ERRORS, Board
+from collectors.exposition import exposition
 from tests.collectors.harness import Sidecar, Upstream, play, sidecar
 from tests.collectors.harness import connect as connect_to
 
@@ -36,14 +37,16 @@ def busy_board() -> Board:
 
 
 def test_the_series_stay_within_their_budget_even_when_everything_went_wrong() -> None:
-    lines = [line for line in exposition("default", busy_board()).splitlines() if not line.startswith("#")]
+    lines = [
+        line for line in exposition("default", busy_board(), "1.0").splitlines() if not line.startswith("#")
+    ]
     assert len(DROPPED) + len(EXCLUDED) + len(UPSTREAM_ERRORS) < 30
     assert len(lines) <= 60
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (package prometheus) is not installed")
 def test_promtool_finds_nothing() -> None:
-    text = exposition("default", busy_board())
+    text = exposition("default", busy_board(), "1.0")
     run = subprocess.run(
         ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
     )
