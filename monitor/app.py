@@ -30,6 +30,7 @@ from monitor.config import Config
 from monitor.config_file import secret
 from monitor.errors import BadInput, ConfigError
 from monitor.http.api import application
+from monitor.http.pages import pages
 from monitor.metrics import Metrics
 from monitor.pairing import Pairing
 from monitor.pipeline import Incoming, Pipeline
@@ -211,7 +212,10 @@ async def _every(seconds: float, work: Callable[[], None]) -> None:
 def _http(config: Config, service: Service) -> uvicorn.Server:
     host, port = host_port(config.http.listen)
     app = application(
-        service, token=secret(config.http.token_env, "http.token_env"), loopback=is_loopback(host)
+        service,
+        token=secret(config.http.token_env, "http.token_env"),
+        loopback=is_loopback(host),
+        pages=pages(service, config.sidecar.admin),
     )
     settings = uvicorn.Config(
         app, host=host, port=port, log_level="warning", lifespan="off", access_log=False, server_header=False

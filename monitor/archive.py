@@ -27,30 +27,33 @@ def latency(store: Store, since: float) -> dict[tuple[str, Arm], Latency]:
     return found
 
 
-def parse_segment(segment: str | None) -> tuple[str | None, str | None]:
-    """`language=th` as (dimension, value); None and `all` mean every pair."""
-    if segment is None or segment == "all":
-        return None, None
-    dimension, separator, value = segment.partition("=")
-    if not separator:
+def parts_of(segment: str | None) -> list[str]:
+    """`language=th,task=code` as its parts; none for None and `all`, which mean every pair."""
+    if segment is None or segment in {"", "all"}:
+        return []
+    parts = segment.split(",")
+    if not all("=" in part for part in parts):
         raise BadInput("segment", f"a segment looks like language=th, not {segment!r}")
-    return dimension, value
+    return parts
 
 
 def worst_pairs(
     store: Store, segment: str | None, signal: str | None, limit: int, first_seq: int = 0
 ) -> list[dict[str, Any]]:
     """The worst scores, newest first among equals. `texts` is None unless the store keeps text."""
-    dimension, value = parse_segment((segment or "").partition(",")[0] or None)
-    parameters = {
-        "first": first_seq,
-        "signal": signal,
-        "dimension": dimension,
-        "value": value,
-        "limit": limit,
-    }
+    parameters = {"first": first_seq, "signal": signal, "parts": parts_of(segment), "limit": limit}
     rows = store.query("worst_pairs", parameters)
     return [dict(zip(_WORST, row[1:], strict=True)) for row in rows]
+
+
+def about(store: Store, segment: str, first_seq: int = 0) -> dict[str, list[Row]]:
+    """What the store knows of one segment: `history`, `reasons` and `alarms`, as rows of those queries."""
+    where = {"first": first_seq, "parts": parts_of(segment)}
+    return {
+        "history": store.query("history", where),
+        "reasons": store.query("reasons", where),
+        "alarms": store.query("alarms", {"segment": segment}),
+    }
 
 
 def store_labels(store: Store, rows: Sequence[Row]) -> None:

@@ -150,8 +150,14 @@ def reliability(bins: Sequence[tuple[float, float, float, float]], label: str) -
 
     parts = [_line("grid", x(0), y(0), x(1), y(1))]
     for share in (0.0, 0.5, 1.0):
-        parts += [_line("axis", x(0), y(share), x(1), y(share)), _words("scale end", left - 4, y(share) + 4, f"{100 * share:.0f}")]
+        parts += [
+            _line("axis", x(0), y(share), x(1), y(share)),
+            _words("scale end", left - 4, y(share) + 4, f"{100 * share:.0f}"),
+        ]
     parts.append(_words("scale", x(0), size - 6, "confidence, %"))
     for sure, right, lower, upper in bins:
-        parts += [_line("whisker", x(sure), y(lower), x(sure), y(upper)), _dot("estimate", x(sure), y(right), 4)]
+        parts += [
+            _line("whisker", x(sure), y(lower), x(sure), y(upper)),
+            _dot("estimate", x(sure), y(right), 4),
+        ]
     return _svg(size, size, label, parts)

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from monitor import archive
@@ -178,6 +179,17 @@ class Service:
         return archive.worst_pairs(
             self._standing.store, segment, signal, limit, self._standing.display.first_seq
         )
+
+    def board(self) -> Board:
+        """What the gauges show, for the page: the same numbers as the metrics."""
+        if self._metrics.board is None:
+            self.refresh()
+        board = self._metrics.board or self._board()
+        return replace(board, verdict=self.verdict())
+
+    def about(self, segment: str) -> Mapping[str, Sequence[tuple[Any, ...]]]:
+        """History, reasons and alarms of one segment since the last candidate change."""
+        return archive.about(self._standing.store, segment, self._standing.display.first_seq)
 
     def label(self, labels: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
         """Store delayed labels; unusable ones are counted, never fatal."""

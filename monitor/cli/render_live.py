@@ -9,22 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from monitor.summary import HINTS
+
 Json = Mapping[str, Any]
 STYLE = {"diverged": "bold red", "ok": "green", "inconclusive": "yellow"}
 SHORT = {"diverged": "diverged", "ok": "ok", "inconclusive": "not yet"}
-# What a reason means and what to do about it; anything else speaks for itself.
-HINTS = {
-    "not_sampled": "sampling.fraction decides",
-    "candidate_down": "the candidate does not answer at candidate.url",
-    "candidate_busy": "the candidate's queue is not empty (candidate.max_waiting)",
-    "candidate_shed": "the candidate rejected it as too busy (503)",
-    "candidate_misconfigured": "401/403/404 from the candidate: candidate.model, candidate.token_env",
-    "candidate_context_length": "longer than the candidate's context",
-    "endpoint_unsupported": "allow.endpoints decides",
-    "expired": "older than spool.max_age_seconds before it could be scored",
-    "queue_full": "the sidecar's hand-over was full (sidecar.max_queue_*)",
-    "spool_full": "spool.max_bytes is used up; is the monitor running?",
-}
 
 
 def _clean(text: object) -> str:

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from monitor.errors import BadInput, TailgateError
 from monitor.http.guard import Guard
 from monitor.records import Verdict
+from monitor.summary import reason
 from monitor.verdict import to_json
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -140,19 +141,6 @@ class Api:
         verdict = await run_in_threadpool(self._service.verdict)
         status = 200 if verdict.verdict == "ok" else 412
         return PlainTextResponse(f"{verdict.verdict}: {reason(verdict)}\n", status)
-
-
-def reason(verdict: Verdict) -> str:
-    """One line: the worst unexplained divergence, or what is missing."""
-    worst = [row for row in verdict.segments if row.verdict == "diverged" and row.explained_by is None]
-    if worst:
-        row = worst[0]
-        effect = "" if row.effect is None else f" by {100 * row.effect:.0f} points"
-        more = f" and {len(worst) - 1} more" if len(worst) > 1 else ""
-        return f"{row.segment} diverged on {row.signal}{effect} over {row.pairs} pairs{more}"
-    if verdict.verdict == "ok":
-        return f"every required segment is ok over {verdict.pairs} pairs"
-    return verdict.warnings[0] if verdict.warnings else f"not enough pairs yet ({verdict.pairs})"
 
 
 async def _bad_input(_: Request, error: Exception) -> Response:

@@ -15,9 +15,10 @@ import pytest
 import uvicorn
 
 from monitor.errors import BadInput, ConfigError
-from monitor.http.api import application, reason
+from monitor.http.api import application
 from monitor.http.guard import MAX_BODY_BYTES
 from monitor.records import Funnel, Segment, SegmentVerdict, State, Verdict
+from monitor.summary import reason
 
 
 def row(segment: str = "language=sw", verdict: State = "diverged") -> SegmentVerdict:

@@ -1,0 +1,237 @@
+"""The page: what the route's verdict rests on, for people. Server-rendered, readable without JavaScript.
+
+The strict content security policy of `guard.py` holds: no inline script or style, nothing from
+elsewhere. Foreign text (answers, segment names, labels) passes `inert` and Jinja's escaping.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final, Protocol
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from monitor import plots
+from monitor.board import Board
+from monitor.errors import BadInput
+from monitor.http.rows import Choice, chosen, within
+from monitor.inert import inert, shortened
+from monitor.records import SegmentVerdict
+from monitor.signals import SIGNALS
+from monitor.summary import HINTS, reason
+from monitor.worddiff import side_by_side
+
+WORST_PAIRS: Final = 10
+LONGEST_TEXT: Final = 20_000
+"""Characters of an answer that are compared and sent; the stored text may be a megabyte."""
+_STATIC: Final = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
+
+
+class Service(Protocol):
+    """What the page asks of the monitor; every method may block briefly and is called in a thread."""
+
+    def board(self) -> Board: ...
+    def about(self, segment: str) -> Mapping[str, Sequence[tuple[Any, ...]]]: ...
+    def pairs(self, segment: str | None, signal: str | None, limit: int) -> Sequence[Mapping[str, Any]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One signal's rate over time: points (UNIX seconds, share) of candidate and noise floor."""
+
+    signal: str
+    pairs: int
+    candidate: tuple[tuple[float, float], ...]
+    reference: tuple[tuple[float, float], ...]
+
+
+def environment() -> Environment:
+    """Templates with escaping on; a misspelt variable is an error, never an empty cell."""
+    made = Environment(
+        loader=PackageLoader("monitor.http"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "name": lambda text: shortened(inert(str(text)), 300),
+        "percent": lambda share: "–" if share is None else f"{100 * share:.0f} %",
+        "points": lambda share: "–" if share is None else f"{100 * share:+.0f}",
+        "moment": _moment,
+        "seconds": plots.seconds,
+        "evidence": lambda wealth: (
+            "–" if wealth is None else f"{wealth:.1f}" if wealth >= 0.1 else f"{wealth:.0e}"
+        ),
+        "link": lambda segment: "/segment?" + urlencode({"name": segment}, errors="replace"),
+    }
+    made.globals |= {"plots": plots, "SIGNALS": SIGNALS, "HINTS": HINTS}
+    return made
+
+
+def _moment(at: float | None) -> str:
+    return "–" if at is None else time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+
+
+class Pages:
+    """Handlers over one service. `admin` is the sidecar's own address, for the kill switch."""
+
+    def __init__(self, service: Service, admin: str | None) -> None:
+        self._service, self._admin = service, admin
+        self._environment = environment()
+
+    def routes(self) -> list[BaseRoute]:
+        """`/`, `/segment` and the two static files."""
+        return [
+            Route("/", self.index, methods=["GET"]),
+            Route("/segment", self.segment, methods=["GET"]),
+            *(
+                Route(f"/static/{name}", _static(name, kind), methods=["GET"])
+                for name, kind in _STATIC.items()
+            ),
+        ]
+
+    def _html(self, template: str, status: int = 200, **values: object) -> Response:
+        page = self._environment.get_template(template).render(admin=self._admin, **values)
+        # Lone surrogates are spelled out by `inert`; one that slipped by must not cost the page.
+        return HTMLResponse(
+            page.encode("utf-8", "replace"), status_code=status, headers={"cache-control": "no-store"}
+        )
+
+    async def index(self, request: Request) -> Response:
+        """The route at a glance."""
+        board = await run_in_threadpool(self._service.board)
+        choice = choice_of(request.query_params)
+        rows, hidden = chosen(board.verdict.segments, choice)
+        return self._html(
+            "index.html",
+            board=board,
+            verdict=board.verdict,
+            sentence=reason(board.verdict),
+            rows=rows,
+            hidden=hidden,
+            choice=choice,
+            sort_links=_sort_links(choice),
+            now=time.time(),
+        )
+
+    async def segment(self, request: Request) -> Response:
+        """One segment: all its rows and what they rest on."""
+        name = request.query_params.get("name", "")
+        board = await run_in_threadpool(self._service.board)
+        rows = within(board.verdict.segments, name)
+        if not rows:
+            return self._html("missing.html", 404, board=board, verdict=board.verdict, segment=name)
+        signal = _signal(request.query_params.get("signal"), rows)
+        about = await run_in_threadpool(self._service.about, name)
+        pairs = await run_in_threadpool(self._service.pairs, name, signal, WORST_PAIRS)
+        return self._html(
+            "segment.html",
+            board=board,
+            verdict=board.verdict,
+            segment=name,
+            rows=rows,
+            signal=signal,
+            courses=courses(about["history"], rows),
+            reasons=about["reasons"],
+            alarms=about["alarms"],
+            ladder=_ladder(board, name),
+            pairs=await run_in_threadpool(lambda: [case(pair) for pair in pairs]),
+        )
+
+
+def choice_of(query: QueryParams) -> Choice:
+    """The filters of the address; unknown words are errors, as in the API."""
+    choice = Choice(
+        text=query.get("q", "")[:200],
+        verdict=query.get("verdict", ""),
+        sort=query.get("sort", "worst"),
+        everything=query.get("rows") == "all",
+    )
+    if choice.verdict not in {"", "diverged", "ok", "inconclusive"}:
+        raise BadInput("verdict", "verdict is diverged, ok or inconclusive")
+    return choice
+
+
+def _sort_links(choice: Choice) -> dict[str, str]:
+    """Per sort order the address that keeps the filters."""
+    kept = {"q": choice.text, "verdict": choice.verdict, "rows": "all" if choice.everything else ""}
+    query = {name: value for name, value in kept.items() if value}
+    return {
+        sort: "/?" + urlencode({**query, "sort": sort}, errors="replace")
+        for sort in ("worst", "segment", "pairs", "effect", "evidence")
+    }
+
+
+def _signal(asked: str | None, rows: Sequence[SegmentVerdict]) -> str:
+    """The signal whose pairs are shown: the asked one, else the worst row's."""
+    known = [row.signal for row in rows]
+    if asked is None:
+        return known[0]
+    if asked not in known:
+        raise BadInput("signal", f"no such signal here; there are {', '.join(known)}")
+    return asked
+
+
+def courses(history: Sequence[tuple[Any, ...]], rows: Sequence[SegmentVerdict]) -> list[Course]:
+    """Rates over time, in the order of `rows`; signals with a single point have no course."""
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for signal, *point in history:
+        found.setdefault(signal, []).append(tuple(point))
+    return [
+        Course(
+            row.signal,
+            sum(count for _, _, count, *_ in found[row.signal]),
+            tuple((at, x) for _, at, _, x, _, _ in found[row.signal]),
+            tuple((at, x0) for _, at, _, _, _, x0 in found[row.signal] if x0 is not None),
+        )
+        for row in rows
+        if len(found.get(row.signal, ())) > 1
+    ]
+
+
+def _ladder(board: Board, segment: str) -> dict[str, list[tuple[str, float | None, float | None]]]:
+    """Per clock (duration, time to first token) the arms' p50 and p99."""
+    arms = [(arm, board.latency.get((segment, arm))) for arm in ("replay", "candidate", "baseline")]
+    known = [(arm, latency) for arm, latency in arms if latency is not None]
+    return {
+        "duration": [(arm, latency.p50, latency.p99) for arm, latency in known],
+        "time to first token": [(arm, latency.ttft_p50, latency.ttft_p99) for arm, latency in known],
+    }
+
+
+def case(pair: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored pair for the template: words compared where text is kept, everything inert."""
+    texts = pair["texts"]
+    if not texts:
+        return {**pair, "sides": None, "request": ""}
+    one, other = (inert(shortened(texts[arm] or "", LONGEST_TEXT)) for arm in ("baseline", "candidate"))
+    return {
+        **pair,
+        "sides": side_by_side(one, other),
+        "request": inert(shortened(texts["request"] or "", 4000)),
+    }
+
+
+def _static(name: str, kind: str) -> Any:
+    """A handler for one file of the package: no path of a request ever names a file."""
+    body = (files("monitor.http") / "static" / name).read_text("utf-8")
+
+    async def handler(_: Request) -> Response:
+        return PlainTextResponse(body, headers={"content-type": kind, "cache-control": "max-age=300"})
+
+    return handler
+
+
+def pages(service: Service, admin: str | None = None) -> list[BaseRoute]:
+    """The human side's routes."""
+    return Pages(service, admin).routes()
