@@ -8,7 +8,7 @@ import pytest
 
 from tests.fuzz.engine import inputs, load, names
 
-COUNT = 3_000
+COUNT = 1_000
 
 
 @pytest.mark.parametrize("name", names())
