@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from monitor.cli.options import format_option
-from monitor.cli.render_live import print_funnel, print_warnings, rows_table
+from monitor.cli.render_live import chosen_rows, print_funnel, print_rows, print_warnings, rows_table
 from monitor.demo import Plan, Sent, Stage, play, raise_stage, result, unexplained
 
 
@@ -76,15 +76,17 @@ def _introduce(console: Console, plan: Plan, stage: Stage) -> None:
 
 def _watch(console: Console, plan: Plan, stage: Stage, started: float) -> dict[str, Any]:
     with Live(console=console, refresh_per_second=2, transient=True) as live:
-        show = _live(live) if console.is_terminal else _lines(console)
+        show = _live(live, console) if console.is_terminal else _lines(console)
         verdict, sent = asyncio.run(play(stage, plan, show))
     return result(verdict, sent, plan, stage, time.monotonic() - started)
 
 
-def _live(live: Live) -> Callable[[dict[str, Any], Sent], None]:
+def _live(live: Live, console: Console) -> Callable[[dict[str, Any], Sent], None]:
     def show(verdict: dict[str, Any], sent: Sent) -> None:
         del sent
-        live.update(rows_table(verdict))
+        # The worst rows that fit: a table taller than the terminal would hide its end.
+        shown = {**verdict, "segments": chosen_rows(verdict)[: console.height - 4]}
+        live.update(rows_table(shown, width=console.width))
 
     return show
 
@@ -107,7 +109,7 @@ def _lines(console: Console) -> Callable[[dict[str, Any], Sent], None]:
 
 def _conclude(console: Console, plan: Plan, outcome: dict[str, Any]) -> None:
     verdict = outcome["verdict"]
-    console.print(rows_table(verdict, only_diverged=True))
+    print_rows(console, verdict, only_diverged=True)
     print_warnings(console, verdict)
     print_funnel(console, verdict["funnel"])
     found = ", ".join(outcome["found"]) or "nothing"

@@ -13,6 +13,7 @@ from monitor.summary import HINTS
 
 Json = Mapping[str, Any]
 STYLE = {"diverged": "bold red", "ok": "green", "inconclusive": "yellow"}
+WIDE = 90
 SHORT = {"diverged": "diverged", "ok": "ok", "inconclusive": "not yet"}
 
 
@@ -51,8 +52,11 @@ def chosen_rows(verdict: Json, *, everything: bool = False, only_diverged: bool 
     return list(first.values())
 
 
-def rows_table(verdict: Json, *, everything: bool = False, only_diverged: bool = False) -> Table:
-    """Segment rows as a table; the title is the route's verdict."""
+def rows_table(
+    verdict: Json, *, everything: bool = False, only_diverged: bool = False, width: int = 80
+) -> Table:
+    """Segment rows as a table; the title is the route's verdict. Evidence is shown where it fits."""
+    columns = ("pairs", "rate", "floor", "excess", *(("evidence",) if width >= WIDE else ()))
     state = verdict["verdict"]
     title = f"[{STYLE[state]}]{state}[/]  {_clean(verdict['route'])}, {verdict['pairs']} pairs"
     table = Table(
@@ -60,10 +64,10 @@ def rows_table(verdict: Json, *, everything: bool = False, only_diverged: bool =
     )
     for name in ("segment", "signal", "verdict"):
         table.add_column(name, no_wrap=True)
-    for name in ("pairs", "rate", "floor", "excess", "evidence"):
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for row in chosen_rows(verdict, everything=everything, only_diverged=only_diverged):
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row)[: 3 + len(columns)])
     return table
 
 
@@ -100,7 +104,8 @@ def print_rows(
     console: Console, verdict: Json, *, everything: bool = False, only_diverged: bool = False
 ) -> None:
     """The table of rows."""
-    console.print(rows_table(verdict, everything=everything, only_diverged=only_diverged))
+    table = rows_table(verdict, everything=everything, only_diverged=only_diverged, width=console.width)
+    console.print(table)
     for line in explanations(verdict):
         console.print(_clean(line), style="dim", highlight=False)
 

@@ -27,7 +27,7 @@ def command(urls: Sequence[str], db: Path | None, everything: bool, watch: bool,
     if watch:
         with Live(console=console, refresh_per_second=2) as live:
             while True:
-                live.update(rows_table(verdicts(urls, db)[0], everything=everything))
+                live.update(rows_table(verdicts(urls, db)[0], everything=everything, width=console.width))
                 time.sleep(1)
     for verdict in verdicts(urls, db):
         if format_ == "json":
