@@ -49,6 +49,7 @@ class Board:
     last_scored: float = 0.0
     storage_bytes: int = 0
     oldest_record: float | None = None
+    retention_seconds: float = 0.0
     in_flight: int = 0
     concurrency: int = 0
     candidate_up: bool = False
@@ -162,6 +163,12 @@ def _route_families(route: str, segments: Segments, board: Board) -> Iterator[Me
             board.oldest_record,
             route,
         )
+    yield _gauge(
+        "tailgate_storage_retention_seconds",
+        "store.retention_days: no record should grow older.",
+        board.retention_seconds,
+        route,
+    )
     yield _gauge(
         "tailgate_candidate_requests_in_flight", "Requests at the candidate now.", board.in_flight, route
     )
