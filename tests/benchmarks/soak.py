@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -126,13 +127,15 @@ def _loads(directory: Path, seconds: float, speed: float) -> dict[str, native.Lo
 
 def _watch(rig: Rig, seconds: float) -> dict[int, list[tuple[float, float]]]:
     """Resident megabytes of every process of the rig, every two seconds."""
-    points: dict[int, list[tuple[float, float]]] = {pid: [] for pid in process.tree(rig.process.pid)}
+    points: dict[int, list[tuple[float, float]]] = {}
     began = time.monotonic()
     while (now := time.monotonic() - began) < seconds:
-        for pid, series in points.items():
-            series.append((now, process.rss_megabytes(pid)))
+        for pid in process.tree(rig.process.pid):
+            with suppress(OSError):  # it ended since
+                points.setdefault(pid, []).append((now, process.rss_megabytes(pid)))
         time.sleep(EVERY_SECONDS)
-    return points
+    # a process that was there for a moment only has no slope
+    return {pid: series for pid, series in points.items() if len(series) >= 10}
 
 
 def _result(
