@@ -12,8 +12,8 @@ import json
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -113,10 +113,10 @@ async def _serve(
                 ("purge", _every(PURGE_SECONDS, service.purge)),
             )
         ]
-        _reload_on_hangup(service)
+        _handle_signals(service, server)
         tasks.append(asyncio.create_task(server.serve(), name="http"))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
+        server.stop()
         await _stop(tasks)
     if batch := standing.final_batch():
         standing.store.commit(batch)
@@ -209,7 +209,18 @@ async def _every(seconds: float, work: Callable[[], None]) -> None:
             log.exception("%s failed; going on", getattr(work, "__name__", "background work"))
 
 
-def _http(config: Config, service: Service) -> uvicorn.Server:
+class _Server(uvicorn.Server):
+    """uvicorn re-raises SIGTERM when it is done, which would cut off the last commit: we handle signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+def _http(config: Config, service: Service) -> _Server:
     host, port = host_port(config.http.listen)
     app = application(
         service,
@@ -220,8 +231,11 @@ def _http(config: Config, service: Service) -> uvicorn.Server:
     settings = uvicorn.Config(
         app, host=host, port=port, log_level="warning", lifespan="off", access_log=False, server_header=False
     )
-    return uvicorn.Server(settings)
+    return _Server(settings)
 
 
-def _reload_on_hangup(service: Service) -> None:
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload_quietly)
+def _handle_signals(service: Service, server: _Server) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, service.reload_quietly)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)

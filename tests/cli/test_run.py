@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 import jsonschema
 import pytest
@@ -244,3 +245,15 @@ def test_labels_and_erasure_reach_the_store(tmp_path: Path) -> None:
         assert json.loads(run.command("erase", "--subject", "ann").stdout)["pairs"] == 1
         found = httpx.get(f"{run.monitor}/api/v1/pairs", params={"limit": 100}).json()["pairs"]
         assert {pair["id"] for pair in found} == {"b1"}
+
+
+def test_a_stopped_monitor_has_committed_everything_it_settled(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        for number in range(10):
+            run.ask(number)
+        assert eventually(lambda: run.verdict()["funnel"]["scored"] == 10)
+        run.process.send_signal(signal.SIGTERM)
+        assert run.process.wait(20) == 0
+    with duckdb.connect(str(tmp_path / "t.duckdb"), read_only=True) as store:
+        assert store.execute("SELECT count(*) FROM pairs").fetchall() == [(10,)]
+        assert store.execute("SELECT count(*) FROM snapshots").fetchall() == [(1,)]
