@@ -24,7 +24,7 @@ NO_LOG = {"x-tailgate-no-log": None, "x-litellm-enable-message-redaction": b"tru
 _ALWAYS_CAPTURED = ("content-type", "content-encoding", "x-request-id", "traceparent", "x-session-id")
 _RESPONSE_CAPTURED = ("content-type", "content-encoding", "x-request-id")
 _FRAMING = ("content-length", "transfer-encoding")
-# Above this share of any bound the sample is thinned, linearly down to a floor at the bound itself.
+# Above this share of a bound of the backlog (open streams are none) the sample is thinned, linearly down to a floor at the bound itself.
 _WATERMARK = 0.5
 _FLOOR = 0.1
 
@@ -140,7 +140,6 @@ class Admission:
         names = captured_names(settings)
         self._find = finder({*names, *keys, MARKER, *NO_LOG, *_FRAMING, *boost_headers(settings)})
         self.response_fields = finder((*_RESPONSE_CAPTURED, *_FRAMING))
-        self._half_in_flight = settings.max_in_flight * _WATERMARK
         self._half_items = settings.max_queue_items * _WATERMARK
         self._half_bytes = settings.max_queue_bytes * _WATERMARK
         self._half_spool = settings.spool_max_bytes * _WATERMARK
@@ -222,15 +221,9 @@ class Admission:
     def _keep(self) -> float:
         sink = self._sink
         held = self._taken - sink.released
-        if (
-            self.observing <= self._half_in_flight
-            and len(sink) <= self._half_items
-            and held <= self._half_bytes
-            and sink.used <= self._half_spool
-        ):
+        if len(sink) <= self._half_items and held <= self._half_bytes and sink.used <= self._half_spool:
             return 1.0
         pressure = _WATERMARK * max(
-            self.observing / self._half_in_flight,
             len(sink) / self._half_items,
             held / self._half_bytes,
             sink.used / self._half_spool,
