@@ -86,7 +86,7 @@ def evidence(wealth: float | None) -> Markup:
 
 def course(candidate: Sequence[Point], reference: Sequence[Point], label: str) -> Markup:
     """Shares over time: the candidate's line, the noise floor's dashed one. Points are (time, share)."""
-    width, height, left, foot = 320, 96, 34, 14
+    width, height, left, foot = 270, 90, 42, 14
     times = [time for time, _ in (*candidate, *reference)]
     if len(candidate) < 2:
         return Markup("")
@@ -114,7 +114,7 @@ def ladder(rungs: Sequence[tuple[str, float | None, float | None]]) -> Markup:
     known = [(name, p50, p99) for name, p50, p99 in rungs if p50 is not None and p99 is not None]
     if not known:
         return Markup("")
-    width, left, right = 460, 78, 72
+    width, left, right = 500, 78, 122
     largest = max(p99 for _, _, p99 in known) or 1.0
     parts = []
     for row, (name, p50, p99) in enumerate(known):

@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute, Route
 from monitor import plots
 from monitor.board import Board
 from monitor.errors import BadInput
-from monitor.http.rows import Choice, chosen, within
+from monitor.http.rows import Choice, chosen, states, within
 from monitor.inert import inert, shortened
 from monitor.records import SegmentVerdict
 from monitor.signals import SIGNALS
@@ -53,6 +53,11 @@ class Course:
     candidate: tuple[tuple[float, float], ...]
     reference: tuple[tuple[float, float], ...]
 
+    @property
+    def flat(self) -> bool:
+        """Whether there is nothing to draw: no bad outcome in either arm."""
+        return not any(share for _, share in (*self.candidate, *self.reference))
+
 
 def environment() -> Environment:
     """Templates with escaping on; a misspelt variable is an error, never an empty cell."""
@@ -60,13 +65,14 @@ def environment() -> Environment:
         loader=PackageLoader("monitor.http"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters |= {
         "name": lambda text: shortened(inert(str(text)), 300),
         "percent": lambda share: "–" if share is None else f"{100 * share:.0f} %",
-        "points": lambda share: "–" if share is None else f"{100 * share:+.0f}",
+        "points": _points,
         "moment": _moment,
         "seconds": plots.seconds,
         "evidence": lambda wealth: (
@@ -76,6 +82,14 @@ def environment() -> Environment:
     }
     made.globals |= {"plots": plots, "SIGNALS": SIGNALS, "HINTS": HINTS}
     return made
+
+
+def _points(share: float | None) -> str:
+    """Percentage points with a sign; no sign on nothing."""
+    if share is None:
+        return "–"
+    points = round(100 * share)
+    return f"{points:+d}".replace("-", "−") if points else "0"
 
 
 def _moment(at: float | None) -> str:
@@ -117,6 +131,7 @@ class Pages:
             board=board,
             verdict=board.verdict,
             sentence=reason(board.verdict),
+            states=states(board.verdict.segments),
             rows=rows,
             hidden=hidden,
             choice=choice,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -22,6 +23,9 @@ class Choice:
     verdict: str = ""
     sort: str = "worst"
     everything: bool = False
+
+
+_WORDS: Final = {"diverged": "diverged", "inconclusive": "not yet", "ok": "ok"}
 
 
 def _descending(value: float | None) -> float:
@@ -70,3 +74,14 @@ def _matches(row: SegmentVerdict, choice: Choice) -> bool:
 def within(rows: Iterable[SegmentVerdict], segment: str) -> list[SegmentVerdict]:
     """All rows of one segment, worst first."""
     return [row for row in rows if row.segment == segment]
+
+
+def states(rows: Iterable[SegmentVerdict]) -> list[tuple[str, int]]:
+    """How many segments diverged, are explained by another, wait, or are ok: each by its worst row."""
+    worst: dict[str, str] = {}
+    for row in rows:
+        if row.level in {"page", "ticket"}:
+            word = "explained" if row.explained_by else _WORDS[row.verdict]
+            worst.setdefault(row.segment, word)
+    counts = Counter(worst.values())
+    return [(word, counts[word]) for word in (*_WORDS.values(), "explained") if counts[word]]

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from starlette.routing import BaseRoute
 
 from monitor.errors import BadInput, ConfigError
 from monitor.http.api import application
@@ -68,8 +69,10 @@ class FixedService:
 
 
 @contextmanager
-def serving(service: FixedService, *, token: str | None = None) -> Iterator[httpx.Client]:
-    app = application(service, token=token, loopback=True)
+def serving(
+    service: FixedService, *, token: str | None = None, pages: Sequence[BaseRoute] = ()
+) -> Iterator[httpx.Client]:
+    app = application(service, token=token, loopback=True, pages=pages)
     bound = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
