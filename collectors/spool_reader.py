@@ -29,6 +29,7 @@ from collectors.wire import (
     HEADER_BYTES,
     MAGIC,
     Capture,
+    Counters,
     Gap,
     Header,
     Record,
@@ -42,6 +43,7 @@ from monitor.errors import BadInput
 _BLOCK = 1 << 18
 _RESCAN_SECONDS = 0.05
 _SETTLED_SECONDS = 2.0
+_ABANDONED_SECONDS = 5.0  # a parent that lives has settled a dead worker by then
 
 
 class Position(NamedTuple):
@@ -77,6 +79,7 @@ class Reader:
         self._directory, self._key = directory, key
         self._start = {stream: Position(*position) for stream, position in (positions or {}).items()}
         self._streams: dict[str, _Stream] = {}
+        self._settled: set[str] = set()  # streams whose last account was read
         self._scanned = float("-inf")
 
     def read(self, limit: int = 256) -> list[Entry]:
@@ -86,8 +89,12 @@ class Reader:
         while len(entries) < limit:
             heads = [(head.key, name) for name, stream in self._streams.items() if (head := stream.peek())]
             if not heads:
+                entries += self._interrupted()
                 break
-            entries.append(self._streams[min(heads)[1]].take())
+            entry = self._streams[min(heads)[1]].take()
+            if isinstance(entry.record, Counters) and entry.record.final:
+                self._settled.add(entry.record.stream)
+            entries.append(entry)
         self.corrupt = sum(stream.corrupt for stream in self._streams.values())
         return entries
 
@@ -111,13 +118,19 @@ class Reader:
             stream.close()
         self._streams.clear()
 
+    def _interrupted(self) -> list[Entry]:
+        """Streams whose capture process was killed whole: nobody is left to settle their account."""
+        dead = (s for name, s in self._streams.items() if name not in self._settled and s.is_abandoned())
+        return [entry for stream in dead if (entry := stream.end())]
+
     def _is_done(self, segment: Segment, position: Position, *, last: bool) -> bool:
         if segment.number < position.segment:
             return True
         stream = self._streams.get(segment.stream)
         if stream is None or not stream.is_committed(position):
             return False
-        return not last or _is_finished(segment)
+        closed = segment.stream in self._settled or stream.ended
+        return not last or (closed and _is_finished(segment))
 
     def _rescan(self) -> None:
         now = time.monotonic()
@@ -159,6 +172,8 @@ class _Stream:
         self._emitted = start
         self._ready: list[Entry] = []
         self._key = 0.0
+        self._last: Counters | None = None
+        self.ended = False
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -173,6 +188,25 @@ class _Stream:
 
     def take(self) -> Entry:
         return self._ready.pop(0)
+
+    def is_abandoned(self) -> bool:
+        """Whether everything is read, no writer is left, and the account was never closed."""
+        if self.ended or self._ready or not self.files or self._at.segment < self.files[-1].number:
+            return False
+        try:
+            written_at = self.files[-1].path.stat().st_mtime
+        except OSError:
+            return False
+        return time.time() - written_at > _ABANDONED_SECONDS and _is_finished(self.files[-1])
+
+    def end(self) -> Entry | None:
+        """Close the account: what was sampled and never written, as of the last counters read. None
+        where a reader before this one read them: it has counted what there was to count."""
+        self.ended = True
+        if self._last is None:
+            return None
+        gap = Gap(self._name, "capture_killed", max(0, self._last.pending), self._last.at)
+        return Entry(gap, self._name, self._at)
 
     def is_committed(self, position: Position) -> bool:
         """Whether everything that can be read lies before `position`."""
@@ -215,6 +249,8 @@ class _Stream:
         following = expected + 1 if isinstance(record, Capture) else max(number, expected)
         self._at = Position(self._at.segment, end, following)
         self._key = record.received_at if isinstance(record, Capture) else record.at
+        if isinstance(record, Counters) and record.stream == self._name:
+            self._last = record
         self._emit(record, self._at)
 
     def _lose(self, reason: str, end: int, captures: int) -> None:

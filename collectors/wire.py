@@ -111,12 +111,14 @@ class Gap(msgspec.Struct, frozen=True, array_like=True, tag="gap1"):
     """Captures that were written and cannot be read; made by the reader, never on disk.
 
     `reason`: `spool_lost` (segments deleted by age or by hand, or damage), `spool_corrupt`,
-    `erased`.
+    `erased`, `capture_killed` (the whole sidecar died: `count` were sampled and not written at UNIX
+    time `since`, and what came in the 100 ms behind is unknown).
     """
 
     stream: str
     reason: str
     count: int
+    since: float = 0.0
 
 
 Record = Capture | Counters

@@ -26,6 +26,8 @@ from collectors.spool_reader import Reader, erase, follow
 from collectors.wire import Capture, Counters
 from monitor.addresses import host_port, is_loopback
 from monitor.candidate import Leg
+from monitor.capabilities import Capabilities
+from monitor.capability_probe import probe
 from monitor.config import Config
 from monitor.config_file import secret
 from monitor.errors import BadInput, ConfigError
@@ -67,8 +69,6 @@ def _refuse_what_is_missing(config: Config) -> None:
     """A key that would be silently ignored is worse than one that is refused."""
     if config.handover.kind != "spool":
         raise ConfigError("handover.kind: only `spool` works in this version")
-    if config.candidate.mode != "generate":
-        raise ConfigError("candidate.mode: only `generate` works in this version")
     if config.export.directory or config.export.hourly:
         raise ConfigError("export: Parquet export does not work in this version; leave it out")
 
@@ -109,6 +109,7 @@ async def _serve(
                 ("feed", _feed(config, reader, pipeline, service)),
                 ("settle", pipeline.settle()),
                 ("watch", _watch(pairing, candidate, replay, service)),
+                ("probe", _probe(pairing, candidate, replay, service)),
                 ("board", _every(BOARD_SECONDS, service.refresh)),
                 ("purge", _every(PURGE_SECONDS, service.purge)),
             )
@@ -183,7 +184,7 @@ def incoming(entry: SpoolEntry, decoding: Decoding, now: float) -> Incoming:
             return replace(plain, exchange=exchange_of(record, decoding, now))
         except BadInput as error:
             return replace(plain, skipped=error.reason)
-    return replace(plain, skipped=record.reason, skipped_count=record.count)
+    return replace(plain, skipped=record.reason, skipped_count=record.count, unknown_since=record.since)
 
 
 async def _watch(pairing: Pairing, candidate: Leg, replay: Leg | None, service: Service) -> None:
@@ -194,10 +195,23 @@ async def _watch(pairing: Pairing, candidate: Leg, replay: Leg | None, service: 
             checked = time.monotonic()
             if await service.identified(await candidate.identity()):
                 pairing.warm_up_again()
+                pairing.capabilities = Capabilities()
         pairing.pressure.candidate = await candidate.load()
         if replay is not None:
             pairing.pressure.baseline = await replay.load()
         await asyncio.sleep(LOAD_SECONDS)
+
+
+async def _probe(pairing: Pairing, candidate: Leg, replay: Leg | None, service: Service) -> None:
+    """What both servers can do, once per identity; apart from `_watch`, which must not wait for it."""
+    while True:
+        identity = service.identity
+        if identity is not None and pairing.capabilities == Capabilities():
+            found = await probe(candidate, replay, service.model())
+            if found is not None and service.identity == identity:
+                pairing.capabilities = found
+                await asyncio.to_thread(service.probed, found)
+        await asyncio.sleep(LOAD_SECONDS if identity is None else IDENTITY_SECONDS)
 
 
 async def _every(seconds: float, work: Callable[[], None]) -> None:

@@ -12,10 +12,12 @@ import numpy as np
 
 from monitor import archive
 from monitor.board import Board, Latency
+from monitor.capabilities import shortcomings
 from monitor.config import Config
 from monitor.errors import StoreError
 from monitor.hypotheses import tests_of
 from monitor.means import Shown
+from monitor.pipeline import KILLED
 from monitor.records import ALL, Arm, Segment, SegmentVerdict, Verdict
 from monitor.signals import SIGNALS
 from monitor.standing import Member, Standing
@@ -26,7 +28,7 @@ Key = tuple[Segment, str]
 THIN_REPLAYS = 0.1
 UNHEALTHY_SHARE = 0.05
 FEWEST = 20
-HOUR = 3600.0
+CAPTURE_WINDOW_SECONDS = 0.1
 
 
 def verdict_of(standing: Standing, *, now: float, in_flight: int = 0) -> Verdict:
@@ -169,6 +171,12 @@ def _warnings(
         if pairs >= FEWEST and count / pairs >= UNHEALTHY_SHARE:
             yield f"baseline itself is {fault} in {segment} ({100 * count / pairs:.0f} %)"
     pairs = counts.get(ALL, 0)
+    if kills := standing.tally.names[KILLED]:
+        counted = standing.tally.names["skipped:capture_killed"]
+        yield (
+            f"capture was killed ({kills} worker streams ended unsettled): {counted} requests are counted as lost, "
+            f"and up to {CAPTURE_WINDOW_SECONDS} s of traffic before each kill is not counted at all"
+        )
     if standing.config.replay.share == 0:
         yield "replay.share is 0: without a noise floor, agreement and flip-prone signals do not page"
     elif pairs >= 100 and standing.display.replayed / pairs < THIN_REPLAYS:
@@ -177,13 +185,23 @@ def _warnings(
             f"noise floors are young ({', '.join(_why_not_replayed(standing)) or 'replay.share'})"
         )
 
+    yield from shortcomings(standing.config, standing.capabilities)
+    if reasons := _counted(standing, "forced_skipped:") + _counted(standing, "skipped:forced_"):
+        yield f"answers that the candidate did not score (teacher forcing): {', '.join(reasons)}"
+
 
 def _why_not_replayed(standing: Standing) -> list[str]:
-    prefix = "replay_skipped:"
+    return [
+        reason for reason in _counted(standing, "replay_skipped:") if not reason.startswith("not_chosen ")
+    ]
+
+
+def _counted(standing: Standing, prefix: str) -> list[str]:
+    """`reason count` of the counters with that prefix, most frequent first."""
     reasons = {
         name.removeprefix(prefix): count
         for name, count in standing.tally.names.items()
-        if name.startswith(prefix) and not name.endswith("not_chosen")
+        if name.startswith(prefix)
     }
     return [f"{reason} {count}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1])]
 

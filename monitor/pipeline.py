@@ -27,6 +27,7 @@ log = logging.getLogger("tailgate.pipeline")
 
 BLOCK_PAIRS = 256
 IDLE_SECONDS = 1.0
+KILLED = "capture_kills"
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
@@ -39,6 +40,8 @@ class Incoming:
     exchange: Exchange | None = None
     skipped: str | None = None
     skipped_count: int = 1
+    unknown_since: float = 0.0
+    """Non-zero: capture was killed; what came in the 100 ms behind this time is not counted."""
     account: str = ""
     """Whose cumulative counters these are; a dead stream's are settled in its successor."""
     capture_skipped: Mapping[str, int] | None = None
@@ -156,6 +159,8 @@ class Pipeline:
             self.tally.count("read", incoming.skipped_count)
             for _ in range(incoming.skipped_count):
                 self.tally.skip(incoming.skipped)
+        if incoming.unknown_since:
+            self.tally.count(KILLED)
         if incoming.capture_skipped is not None:
             self.tally.captured(incoming.account, incoming.capture_skipped, incoming.capture_excluded)
         self._offsets[incoming.stream] = incoming.position
@@ -182,6 +187,8 @@ class Pipeline:
         self.tally.count("scored")
         if paired.replay_skipped:
             self.tally.count(f"replay_skipped:{paired.replay_skipped}")
+        if paired.forced_skipped:
+            self.tally.count(f"forced_skipped:{paired.forced_skipped}")
 
     async def _flush(self) -> None:
         """Close the open block and commit it with everything settled so far."""

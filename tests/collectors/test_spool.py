@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from collectors.spool import Limits, Writer, bind, load_key, new_stream, segments
+from collectors.spool import Limits, Writer, bind, load_key, new_stream, segment_path, segments
 from collectors.spool_reader import Entry, Reader, erase
-from collectors.wire import Capture, Counters, Gap
+from collectors.wire import Capture, Counters, Gap, Seal
 from monitor.errors import ConfigError, ForeignSpool
 from tests.collectors.harness import wait_until
 from tests.collectors.test_wire import capture
@@ -267,3 +267,28 @@ def test_a_wrong_key_names_its_variable(value: str, tmp_path: Path) -> None:
 
 def test_stream_names_sort_by_time_and_never_repeat() -> None:
     assert len({new_stream(0) for _ in range(100)}) == 100
+
+
+def test_a_stream_that_was_killed_ends_in_a_gap_with_its_last_account(tmp_path: Path) -> None:
+    stream = "w0-00000000000000ff"
+    seal = Seal(KEY, stream)
+    account = Counters(
+        stream, at=50.0, started_at=1.0, worker=0, sampled=9, written=0, dropped={"thinned": 2}
+    )
+    path = segment_path(tmp_path, stream, 1)
+    path.write_bytes(seal.frame(account, 1))
+    os.utime(path, (1.0, 1.0))
+    reader = Reader(tmp_path, KEY)
+    found = [entry.record for entry in (*reader.read(), *reader.read())]
+    assert found == [account, Gap(stream, "capture_killed", 7, 50.0)]
+    assert reader.read() == []
+    assert reader.release({stream: (1, path.stat().st_size, 0)}) == 1
+
+
+def test_a_settled_stream_was_not_killed(tmp_path: Path) -> None:
+    write(tmp_path, "w0-00000000000000fe", 1.0, 2.0)
+    for segment in segments(tmp_path):
+        os.utime(segment.path, (1.0, 1.0))
+    reader = Reader(tmp_path, KEY)
+    records = [entry.record for entry in (*reader.read(), *reader.read())]
+    assert not any(isinstance(record, Gap) for record in records)
