@@ -150,11 +150,10 @@ class Pipeline:
         return await task
 
     async def _settle_one(self, incoming: Incoming, judged: Judged | None) -> None:
-        if judged is not None:
-            if judged.scored is not None:
-                await self._add(judged)
+        if judged is not None and judged.scored is not None:
+            await self._add(judged)  # counted with its block, when the evidence has it
+        elif judged is not None:
             self._count(judged.paired)
-            self.in_flight -= 1
         if incoming.skipped:
             self.tally.count("read", incoming.skipped_count)
             for _ in range(incoming.skipped_count):
@@ -176,6 +175,7 @@ class Pipeline:
         self._entries.append(self._entry(self._seq, moment, judged))
 
     def _count(self, paired: Paired) -> None:
+        self.in_flight -= 1
         self.tally.count("read")
         self.tally.count("sent", int(paired.sent))
         if paired.skipped:
@@ -199,6 +199,8 @@ class Pipeline:
             self._number += 1
             block, self._entries = Block(self._number, tuple(self._entries)), []
             batch = await asyncio.to_thread(self._apply, block)
+            for entry in block.entries:
+                self._count(entry.paired)
         offsets, self._offsets, self._dirty = dict(self._offsets), {}, False
         names, capture = dict(self.tally.names), dict(self.tally.capture)
         await self._commit(replace(batch, offsets=offsets, funnel=names, counters=capture))

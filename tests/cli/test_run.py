@@ -24,6 +24,7 @@ from monitor.demo import free_ports
 from monitor.verdict import schema
 from tests.standin.process import TAILGATE, running_standin
 
+PAIRS = 120
 PROMTOOL = shutil.which("promtool")
 
 
@@ -81,7 +82,7 @@ def running(directory: Path, *faults: str, text: str = "none") -> Iterator[Runni
         settings = {
             "baseline.url": baseline, "candidate.url": candidate, "sidecar.listen": listen, "sidecar.admin": admin,
             "http.listen": http, "store.path": directory / "t.duckdb", "store.text": text, "sampling.fraction": 1.0,
-            "replay.max_share_of_traffic": 1.0, "privacy.subject": "x-user",
+            "replay.max_share_of_traffic": 1.0, "replay.share": 0.5, "privacy.subject": "x-user",
         }  # fmt: skip
         flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
         process = stack.enter_context(subprocess.Popen([TAILGATE, "run", *flags], cwd=directory))
@@ -98,9 +99,9 @@ def running(directory: Path, *faults: str, text: str = "none") -> Iterator[Runni
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("run"), "--fault", "all:wrong_number") as run:
-        for number in range(60):
+        for number in range(PAIRS):
             assert run.ask(number, stream=number % 2 == 0).status_code == 200
-        assert eventually(lambda: run.verdict()["funnel"]["scored"] == 60)
+        assert eventually(lambda: run.verdict()["funnel"]["scored"] == PAIRS)
         assert eventually(lambda: run.verdict()["verdict"] == "diverged", 10)
         yield run
 
@@ -113,7 +114,9 @@ def test_the_verdict_matches_its_schema_and_names_the_signal(run: Running) -> No
 
 def test_the_funnel_reconciles(run: Running) -> None:
     funnel = run.verdict()["funnel"]
-    assert funnel["eligible"] == funnel["scored"] + sum(funnel["skipped"].values()) + funnel["pending"] == 60
+    assert (
+        funnel["eligible"] == funnel["scored"] + sum(funnel["skipped"].values()) + funnel["pending"] == PAIRS
+    )
 
 
 @pytest.mark.parametrize(
