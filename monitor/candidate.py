@@ -21,12 +21,25 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.config import ClientTLS
-from monitor.openai_api import StreamDecoder, rewrite
+from monitor.openai_api import (
+    StreamDecoder,
+    TokenScore,
+    decode_forced,
+    decode_response,
+    decode_token_ids,
+    forced_request,
+    rewrite,
+)
 from monitor.records import Arm, Completion, Operation, Request
 
 MARKER = "x-tailgate-mirror"
 MAX_ANSWER_BYTES = 16 << 20
 _PATHS = {"chat": "/v1/chat/completions", "text_completion": "/v1/completions", "responses": "/v1/responses"}
+# Scoring prompts needs memory outside vLLM's budget (vllm-project/vllm#5907): few at once, and a
+# server that fails on them is left in peace for a while.
+FORCED_AT_ONCE = 2
+FORCED_FAILURES, FORCED_PAUSE_SECONDS = 3, 60.0
+_NO_FAULT = frozenset({"shed", "context_length", "candidate_down"})
 # A wrong credential, model name or path says nothing about the model.
 _MISCONFIGURED = frozenset({401, 403, 404, 405})
 
@@ -127,6 +140,8 @@ class Leg:
         self.in_flight = 0
         self._slots = asyncio.Semaphore(concurrency)
         self._breaker = Breaker(failures_to_open, pause_seconds)
+        self._forced_slots = asyncio.Semaphore(FORCED_AT_ONCE)
+        self._forced_breaker = Breaker(FORCED_FAILURES, FORCED_PAUSE_SECONDS, reason="breaker_open")
         headers = {MARKER: arm, "user-agent": "tailgate", "content-type": "application/json"}
         if token:
             headers["authorization"] = f"Bearer {token}"
@@ -207,6 +222,53 @@ class Leg:
             raise Refused(f"{self.arm}_misconfigured", completion.error_message)
         return completion
 
+    async def force(
+        self, answer: Completion, request_id: str, deadline: float, ask: Ask
+    ) -> tuple[TokenScore, ...]:
+        """Scores of the answer's tokens, one prefill and no answer (DESIGN 5, Teacher-forced scoring).
+
+        Raises Refused where the server does not answer, BadInput where it did not score.
+        """
+        body = forced_request(answer, ask.model, ask.priority)
+        async with self._forced_slots, self._slots:
+            self._breaker.check(time.monotonic())
+            self._forced_breaker.check(time.monotonic())
+            try:
+                found = await self._posted(_PATHS["text_completion"], body, f"forced-{request_id}", deadline)
+            except Refused as refused:
+                healthy = refused.reason in _NO_FAULT
+                self._forced_breaker.record(time.monotonic(), failed=not healthy)
+                raise
+        self._forced_breaker.record(time.monotonic(), failed=False)
+        return decode_forced(found, answer.token_ids)
+
+    async def tokenize(self, body: Mapping[str, Any], deadline: float) -> tuple[int, ...]:
+        """Token ids from vLLM's /tokenize. Raises Refused, and BadInput for an answer without ids."""
+        self._breaker.check(time.monotonic())
+        return decode_token_ids(await self._posted("/tokenize", body, "tokenize", deadline))
+
+    async def _posted(self, path: str, body: Mapping[str, Any], request_id: str, deadline: float) -> bytes:
+        """Body of a 200 answer within `deadline` seconds; else Refused with the funnel's reason."""
+        headers = {"x-request-id": f"tailgate-{self.arm}-{request_id}"}
+        try:
+            async with (
+                asyncio.timeout(deadline),
+                self._client.stream("POST", path, json=body, headers=headers) as response,
+            ):
+                content = await _bounded(response)
+        except TimeoutError as error:
+            raise Refused("timeout", f"{path}: nothing in {deadline:.1f} s") from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            self._breaker.record(time.monotonic(), failed=True)
+            raise Refused(f"{self.arm}_down", str(error)) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Refused("reset", f"{path}: {type(error).__name__}: {error}") from error
+        self._breaker.record(time.monotonic(), failed=False)
+        if response.status_code != 200:
+            failed = decode_response("text_completion", {}, content, status=response.status_code)
+            raise Refused(failed.error_type or "bad_body", failed.error_message)
+        return content
+
     async def identity(self) -> Identity | None:
         """What serves there now, or None where it does not answer."""
         models = await self._get("/v1/models")
@@ -236,6 +298,15 @@ class Leg:
         return parse_load(response.text) if response.status_code == 200 else Load()
 
 
+async def _bounded(response: httpx.Response) -> bytes:
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES:
+            raise Refused("too_large", f"more than {MAX_ANSWER_BYTES >> 20} MiB")
+    return bytes(content)
+
+
 def parse_load(text: str) -> Load:
     """`Load` from a page of vLLM metrics; engines are summed (waiting) or the fullest counts."""
     waiting: list[float] = []
@@ -254,7 +325,8 @@ def parse_load(text: str) -> Load:
 class Breaker:
     """Opens after `failures` refused connections in a row, lets one request through per pause."""
 
-    def __init__(self, failures: int, pause_seconds: float) -> None:
+    def __init__(self, failures: int, pause_seconds: float, reason: str = "candidate_down") -> None:
+        self._reason = reason
         self._limit = failures
         self._pause = pause_seconds
         self._failed = 0
@@ -269,7 +341,7 @@ class Breaker:
         if not self.open:
             return
         if now < self._retry_at:
-            raise Refused("candidate_down", "circuit breaker is open")
+            raise Refused(self._reason, "circuit breaker is open")
         self._retry_at = now + self._pause
 
     def record(self, now: float, *, failed: bool) -> None:

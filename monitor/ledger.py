@@ -110,7 +110,7 @@ def pair_row(entry: Entry, block: int, scored_at: float, texts: dict[str, str | 
         list(entry.flags),
         list(entry.legs),
         leg(exchange.baseline),
-        leg(pair.candidate if pair else None),
+        leg(pair.candidate if pair and pair.generated else None),
         leg(pair.replay if pair else None),
         texts,
     )
@@ -142,7 +142,7 @@ def texts_of(entry: Entry, text: Text, token: Token) -> dict[str, str | None] | 
     arms = (
         ("request", request),
         ("baseline", answer_text(pair.baseline)),
-        ("candidate", answer_text(pair.candidate)),
+        ("candidate", answer_text(pair.candidate) if pair.generated else None),
         ("replay", answer_text(pair.replay) if pair.replay else None),
     )
     return {name: _kept(value, text, token) for name, value in arms}

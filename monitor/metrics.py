@@ -12,14 +12,16 @@ import importlib.metadata
 import platform
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from monitor.board import SEGMENT_LABELS, Board, Gauges, Segments, dimension_of
+from monitor.capabilities import Abilities, Capabilities
 from monitor.errors import ConfigError
-from monitor.records import Arm, Completion
+from monitor.records import Arm, Completion, Pair
 from monitor.scoring import Scored
 from monitor.signals import SIGNALS
 
@@ -96,7 +98,7 @@ class Metrics:
         )
         self._tokens = Counter(
             "tailgate_tokens",
-            "Tokens per arm, as the servers report them.",
+            "Tokens per arm as the servers report them; `forced` = prefilled to score another arm's answer.",
             ["route", "role", "token_type"],
             registry=registry,
         )
@@ -130,6 +132,12 @@ class Metrics:
             "When the configuration was last loaded.",
             registry=registry,
         )
+        self._capability = Gauge(
+            "tailgate_capability",
+            "Whether a server can do it, as last probed; absent = not known.",
+            ["route", "role", "capability"],
+            registry=registry,
+        )
         build = Gauge(
             "tailgate_build_info",
             "Version of the monitor; always 1.",
@@ -143,6 +151,21 @@ class Metrics:
         self._reload.set(ok)
         if ok:
             self._reload_time.set(time)
+
+    def probed(self, capabilities: Capabilities) -> None:
+        """Show what both servers can do."""
+        self._capability.clear()
+        legs: dict[Arm, Abilities] = {"candidate": capabilities.candidate, "replay": capabilities.replay}
+        for role, abilities in legs.items():
+            for name, works in asdict(abilities).items():
+                if works is not None:
+                    self._capability.labels(self.route, role, name).set(works)
+
+    def forced(self, pair: Pair) -> None:
+        """Count what teacher forcing cost the candidate: one prefill of prompt and answer."""
+        for view in (pair.forced, pair.forced_replay):
+            if view is not None:
+                self._tokens.labels(self.route, "candidate", "forced").inc(view.prefilled)
 
     def redacted(self, counts: Mapping[str, int]) -> None:
         """Count secrets replaced before storage."""

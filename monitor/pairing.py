@@ -1,21 +1,25 @@
 """An exchange becomes a pair: the candidate is asked, on a share the baseline is asked again.
 
 Everything that decides whether a pair exists is decided here, before any answer of the candidate is
-seen: saturation, replay share and caps. Refusals are counted by reason, failures are answers.
+seen: saturation, whether it generates, replay share and caps. Refusals are counted by reason, failures are answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from monitor.candidate import Ask, Leg, Load, Refused
+from monitor.capabilities import Abilities, Capabilities
 from monitor.config import Config
+from monitor.errors import BadInput
+from monitor.forced_views import with_forced
 from monitor.records import Completion, Exchange, Pair
 from monitor.sampling import chosen
 
 REPLAY_SALT = b"tailgate-replay"
+GENERATE_SALT = b"tailgate-generate"
 # The first answers after a start load weights, caches and compiled kernels; their latency is not
 # the candidate's (argoproj/argo-rollouts#2890; first logprobs request of vLLM: 6 to 54 s).
 WARM_UP = 3
@@ -32,6 +36,8 @@ class Paired:
     flags: tuple[str, ...] = ()
     sent: bool = False
     replay_skipped: str | None = None
+    forced_skipped: str | None = None
+    """Why the candidate scored no answer of this pair; None where it did or was not meant to."""
 
 
 @dataclass(slots=True)
@@ -62,26 +68,34 @@ class Pairing:
         self._model = model
         self._replays_waiting = 0
         self.pressure = Pressure()
+        self.capabilities = Capabilities()
+        """As last probed; the app replaces it. Nothing is forced before."""
 
     async def pair(self, exchange: Exchange) -> Paired:
         """Never raises for what the servers do."""
-        if reason := self._shed():
+        generates = self._generates(exchange)
+        if reason := self._shed() or self._not_forcing(generates=generates):
             return Paired(exchange, skipped=reason)
         refusal = self._replay_refusal(exchange)
         wants_replay = refusal is None
-        warming = self.pressure.warm_up > 0
+        warming = generates and self.pressure.warm_up > 0
         try:
             (candidate, rewrites), replay = await asyncio.gather(
-                self._ask_candidate(exchange), self._ask_again(exchange) if wants_replay else _nothing()
+                self._ask_candidate(exchange) if generates else _no_answer(),
+                self._ask_again(exchange) if wants_replay else _nothing(),
             )
         except Refused as refused:
             return Paired(exchange, skipped=refused.reason, sent=True)
-        self.pressure.warm_up = max(0, self.pressure.warm_up - 1)
+        self.pressure.warm_up = max(0, self.pressure.warm_up - int(generates))
         if wants_replay and replay is None:
             refusal = "replay_failed"
-        pair = Pair(exchange, candidate, replay)
+        pair, unforced = await self._forced(Pair(exchange, candidate, replay, generated=generates))
+        if unforced and not generates:
+            return Paired(exchange, skipped=f"forced_{unforced}", sent=True)
         flags = _flags(pair, warming=warming)
-        return Paired(exchange, pair, None, rewrites, flags, sent=True, replay_skipped=refusal)
+        return Paired(
+            exchange, pair, None, rewrites, flags, sent=True, replay_skipped=refusal, forced_skipped=unforced
+        )
 
     def warm_up_again(self) -> None:
         """Another candidate answers: flag its first answers."""
@@ -94,6 +108,31 @@ class Pairing:
         if load.kv_cache is not None and load.kv_cache > limits.max_kv_cache:
             return "candidate_kv_cache_full"
         return None
+
+    def _generates(self, exchange: Exchange) -> bool:
+        """Whether the candidate answers itself; mode `forced` lets it on a share, for the other signals."""
+        settings = self._config.candidate
+        if settings.mode != "forced":
+            return True
+        return chosen(exchange.id.encode(), GENERATE_SALT, settings.generated_share)
+
+    def _not_forcing(self, *, generates: bool) -> str | None:
+        """Why a pair that is only to be forced is none."""
+        return None if generates or self.capabilities.forcing else "forced_unavailable"
+
+    async def _forced(self, pair: Pair) -> tuple[Pair, str | None]:
+        """The pair with the candidate's view of another arm's answer, or why it has none."""
+        if self._config.candidate.mode == "generate":
+            return pair, None
+        if not self.capabilities.forcing:
+            return pair, "unavailable"
+        if pair.candidate.error_type is not None:
+            return pair, "candidate_failed"
+        ask = Ask(model=self._model(), priority=self._config.candidate.priority)
+        try:
+            return await with_forced(pair, self._candidate, ask, self.deadline(pair.exchange)), None
+        except (Refused, BadInput) as skipped:
+            return pair, skipped.reason
 
     def _replay_refusal(self, exchange: Exchange) -> str | None:
         """Why this exchange is not replayed; None = it is."""
@@ -117,9 +156,18 @@ class Pairing:
         return max(limits.deadline_floor_seconds, limits.deadline_factor * duration)
 
     async def _ask_candidate(self, exchange: Exchange) -> tuple[Completion, tuple[str, ...]]:
-        settings = self._config.candidate
-        ask = Ask(model=self._model(), logprobs=settings.logprobs, priority=settings.priority)
+        ask = replace(self._ask(self.capabilities.candidate), model=self._model())
+        ask = replace(ask, priority=self._config.candidate.priority)
         return await self._candidate.send(exchange.request, exchange.id, self.deadline(exchange), ask)
+
+    def _ask(self, abilities: Abilities) -> Ask:
+        """Logprobs unless the server is known to refuse them; token ids only where they are used."""
+        settings = self._config.candidate
+        forcing = settings.mode != "generate"
+        return Ask(
+            logprobs=(settings.logprobs or forcing) and abilities.logprobs is not False,
+            token_ids=forcing and abilities.token_ids is True,
+        )
 
     async def _ask_again(self, exchange: Exchange) -> Completion | None:
         """The baseline's second answer; None where it failed: a floor is made of answers only."""
@@ -127,7 +175,7 @@ class Pairing:
             return None
         self.pressure.replays += 1
         self._replays_waiting += 1
-        ask = Ask(logprobs=self._config.candidate.logprobs)
+        ask = self._ask(self.capabilities.replay)
         try:
             completion, _ = await self._replay.send(
                 exchange.request, exchange.id, self.deadline(exchange), ask
@@ -141,6 +189,10 @@ class Pairing:
 
 async def _nothing() -> None:
     return None
+
+
+async def _no_answer() -> tuple[Completion, tuple[str, ...]]:
+    return Completion(), ()
 
 
 def _flags(pair: Pair, *, warming: bool) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ def _repeat_keys(pair: Pair) -> tuple[str | None, str | None]:
 
 
 def _length_ratio(pair: Pair) -> float | None:
-    if not pair.baseline.text or pair.candidate.error_type is not None:
+    if not pair.baseline.text or not pair.generated or pair.candidate.error_type is not None:
         return None
     return len(pair.candidate.text) / len(pair.baseline.text)
 

@@ -144,7 +144,8 @@ class Forced:
 
     Per token of the scored answer: mean signed and mean absolute drop against the sampling arm's
     own logprobs (nats/token), the largest drop with its position, top-1 agreement and mean nll.
-    `drop_*` are None where the sampling arm's logprobs are unknown.
+    `drop_*` are None where the sampling arm's logprobs are unknown. `prefilled` counts the prompt's
+    tokens too: what the candidate computed. `bits_per_byte` compares candidates whose tokenizers differ.
     """
 
     tokens: int
@@ -155,6 +156,8 @@ class Forced:
     drop_largest: float | None = None
     drop_position: int | None = None
     of: Arm = "baseline"
+    prefilled: int = 0
+    bits_per_byte: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,11 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An exchange plus the candidate's answer, plus the replay's where there is one."""
+    """An exchange plus the candidate's answer, plus the replay's where there is one.
+
+    `generated` is False where the candidate only scored another arm's answer (`candidate.mode: forced`):
+    `candidate` is then empty, and signals about its answer do not apply.
+    """
 
     exchange: Exchange
     candidate: Completion
@@ -175,6 +182,7 @@ class Pair:
     label: Label | None = None
     forced: Forced | None = None
     forced_replay: Forced | None = None
+    generated: bool = True
 
     @property
     def id(self) -> str:

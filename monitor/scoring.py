@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from monitor.records import Pair, Score, Scorer
-from monitor.signals import Level
+from monitor.signals import SIGNALS, Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,9 @@ class Scored:
 
 def score_pair(pair: Pair, scorers: Mapping[str, Scorer], level: Callable[[str], Level]) -> Scored:
     """Scores of all signals whose level is not `off`; `level` is `Config.level`."""
-    wanted = {name: scorer for name, scorer in scorers.items() if level(name) != "off"}
+    wanted = {
+        name: scorer for name, scorer in scorers.items() if level(name) != "off" and _applies(name, pair)
+    }
     scores, failures = _run(pair, wanted)
     if pair.replay is None:
         return Scored(pair.id, scores, {}, tuple(failures))
@@ -45,6 +47,11 @@ def score_pair(pair: Pair, scorers: Mapping[str, Scorer], level: Callable[[str],
     references, more = _run(again, wanted)
     values = {name: score.value for name, score in references.items()}
     return Scored(pair.id, scores, values, (*failures, *more))
+
+
+def _applies(signal: str, pair: Pair) -> bool:
+    """A candidate that did not generate has only its view of other arms' answers."""
+    return pair.generated or "prompt_logprobs" in SIGNALS[signal].needs
 
 
 def _run(pair: Pair, scorers: Mapping[str, Scorer]) -> tuple[dict[str, Score], list[Failure]]:

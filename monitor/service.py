@@ -16,6 +16,7 @@ from typing import Any
 from monitor import archive
 from monitor.board import Board, Latency
 from monitor.candidate import Identity, Leg
+from monitor.capabilities import Capabilities, words
 from monitor.config import Config
 from monitor.errors import BadInput, ConfigError, TailgateError
 from monitor.judging import Judging
@@ -100,7 +101,9 @@ class Service:
         pair = entry.paired.pair
         if pair is None:
             return
-        arms: dict[Arm, Completion] = {"baseline": pair.baseline, "candidate": pair.candidate}
+        arms: dict[Arm, Completion] = {"baseline": pair.baseline}
+        if pair.generated:
+            arms["candidate"] = pair.candidate
         if pair.replay is not None:
             arms["replay"] = pair.replay
         fired = any(
@@ -110,6 +113,7 @@ class Service:
         clean = not {"warmup", "cached"} & set(entry.flags)
         segments = self._standing.segments(entry.dims)
         self._metrics.observe(segments, entry.scored, arms, diverged=fired, clean=clean)
+        self._metrics.forced(pair)
         if self.config.store.text == "redacted":
             self._metrics.redacted(found(pair.request.prompt))
 
@@ -124,6 +128,17 @@ class Service:
         log.info("candidate: %s", identity)
         self._standing.candidate_changed(str(identity), "{}", time.time())
         return True
+
+    @property
+    def identity(self) -> Identity | None:
+        """What serves at the candidate's address, as last seen."""
+        return self._identity
+
+    def probed(self, capabilities: Capabilities) -> None:
+        """Note what both servers can do."""
+        log.info("candidate can: %s", words(capabilities.candidate) or "nothing beyond plain answers")
+        self._standing.probed(capabilities)
+        self._metrics.probed(capabilities)
 
     def _in_flight(self) -> int:
         return self._pipeline.in_flight if self._pipeline else 0
@@ -165,6 +180,7 @@ class Service:
             "candidate_model": (identity.model or "") if identity else "",
             "candidate_root": (identity.root or "") if identity else "",
             "candidate_version": (identity.version or "") if identity else "",
+            "candidate_capabilities": words(self._standing.capabilities.candidate),
             "config_hash": self.config.hash,
         }
 

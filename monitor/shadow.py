@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 
 from monitor.candidate import Leg
+from monitor.capability_probe import probe
 from monitor.config import Config
 from monitor.config_file import secret
 from monitor.errors import ConfigError, Unreachable
@@ -55,6 +56,7 @@ async def shadow(exchanges: Iterable[Exchange], config: Config) -> AsyncIterator
         model = config.candidate.model or identity.model
         seen = 0
         pairing = Pairing(config, candidate, replay, lambda: seen, lambda: model)
+        pairing.capabilities = await probe(candidate, replay, model) or pairing.capabilities
         window: deque[asyncio.Task[Paired]] = deque()
         for exchange in exchanges:
             seen += 1

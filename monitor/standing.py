@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from monitor import logged
+from monitor.capabilities import Capabilities, capabilities_of
 from monitor.config import Config
 from monitor.display import Display, ShownPair
 from monitor.evidence import Engine, Event
@@ -58,6 +59,7 @@ class Standing:
         )
         self._pending_candidate: Row | None = None
         self._pending_events: list[Event] = []
+        self.capabilities = capabilities_of(store.mapping("meta").get("capabilities", ""))
         self.identity = self._restore()
 
     def _last(self) -> tuple[int, float]:
@@ -151,6 +153,14 @@ class Standing:
             since = now if first else max(now, self.event_time)
             self._pending_candidate = (self.seq + 1, since, identity, capabilities)
             self._pending_events += self._change_candidate(since, self.seq + 1)
+
+    def probed(self, capabilities: Capabilities) -> None:
+        """What both servers can do, found out a little after it was known who answers."""
+        with self.lock:
+            self.capabilities = capabilities
+            if self._pending_candidate is not None:
+                self._pending_candidate = (*self._pending_candidate[:3], str(capabilities))
+        self.store.remember("capabilities", str(capabilities))
 
     def segments(self, dims: Mapping[str, str]) -> tuple[Segment, ...]:
         """Segment names of one exchange."""

@@ -112,5 +112,5 @@ def _keep(
         skipped[paired.skipped or "unknown"] += 1
         return
     rows.append(entry(paired.pair, config))
-    if out is not None:
+    if out is not None and paired.pair.generated:
         out.write(dump_pair(paired.pair) + b"\n")
