@@ -12,7 +12,7 @@ help: ## this list
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,kafka]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,kafka,dashboards]'
 	touch $@
 
 demo: $(STAMP) ## the whole pipeline on this machine: a planted tail regression is found and named
@@ -24,8 +24,8 @@ check: lint types imports
 	$(BIN)/python -m pytest -q
 
 lint: $(STAMP)
-	$(BIN)/ruff format --check monitor collectors tests
-	$(BIN)/ruff check monitor collectors tests
+	$(BIN)/ruff format --check monitor collectors dashboards tests
+	$(BIN)/ruff check monitor collectors dashboards tests
 
 types: $(STAMP)
 	$(BIN)/mypy
@@ -34,8 +34,8 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## format and fix what can be fixed
-	$(BIN)/ruff format monitor collectors tests
-	$(BIN)/ruff check --fix monitor collectors tests
+	$(BIN)/ruff format monitor collectors dashboards tests
+	$(BIN)/ruff check --fix monitor collectors dashboards tests
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache
