@@ -70,11 +70,19 @@ def log_excess_e_value(x: ArrayLike, x0: ArrayLike, allowed: float) -> float:
     a bet that x0 lies below g; the smallest product is an e-value whichever cell is true. Needs
     Cov(x, x0) >= 0 within a pair; independent samples have it.
     """
-    low, high = _REFERENCE_CELLS[:-1], np.append(_REFERENCE_CELLS[1:-1], 1.0)
     seen, times = np.unique(np.asarray(x, dtype=float), return_counts=True)
+    seen0, times0 = np.unique(np.asarray(x0, dtype=float), return_counts=True)
+    return log_excess_of_counts((seen, times), (seen0, times0), allowed)
+
+
+def log_excess_of_counts(
+    x: tuple[ArrayLike, ArrayLike], x0: tuple[ArrayLike, ArrayLike], allowed: float
+) -> float:
+    """The same from (values, how often each) per arm: what SQL aggregates give."""
+    low, high = _REFERENCE_CELLS[:-1], np.append(_REFERENCE_CELLS[1:-1], 1.0)
+    seen, times, seen0, times0 = (np.asarray(part, dtype=float) for part in (*x, *x0))
     nulls = np.minimum(high + allowed, 1.0)[:, None, None]
     up = np.log1p(BETS[:, None] / nulls * (seen - nulls)) @ times
-    seen0, times0 = np.unique(np.asarray(x0, dtype=float), return_counts=True)
     floor = low[:, None, None]
     down = np.log1p(_REFERENCE_BETS[:, None] / (1 - floor) * (floor - seen0)) @ times0
     return float(np.min(_mixture(up) + _mixture(down)))

@@ -138,8 +138,8 @@ def seconds(value: float | None) -> str:
     return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.2f} s"
 
 
-def reliability(bins: Sequence[tuple[float, float, float, float]], label: str) -> Markup:
-    """Accuracy over stated confidence with intervals; the diagonal is perfect. (confidence, accuracy, lower, upper)."""
+def reliability(bins: Sequence[Sequence[float]], label: str) -> Markup:
+    """Accuracy over stated confidence with intervals; the diagonal is perfect. (confidence, accuracy, lower, upper, …)."""
     size, left = 190, 30
 
     def x(share: float) -> float:
@@ -155,7 +155,7 @@ def reliability(bins: Sequence[tuple[float, float, float, float]], label: str) -
             _words("scale end", left - 4, y(share) + 4, f"{100 * share:.0f}"),
         ]
     parts.append(_words("scale", x(0), size - 6, "confidence, %"))
-    for sure, right, lower, upper in bins:
+    for sure, right, lower, upper, *_ in bins:
         parts += [
             _line("whisker", x(sure), y(lower), x(sure), y(upper)),
             _dot("estimate", x(sure), y(right), 4),

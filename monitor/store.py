@@ -36,7 +36,7 @@ def _sql(name: str) -> str:
     return (files("monitor") / "sql" / name).read_text("utf-8")
 
 
-QUERIES: Mapping[str, str] = dict(_NAMED.findall(_sql("queries.sql")))
+QUERIES: Mapping[str, str] = dict(_NAMED.findall(_sql("queries.sql") + "\n" + _sql("report.sql")))
 MIGRATIONS = tuple(sorted(p.name for p in (files("monitor") / "sql").iterdir() if p.name[:3].isdigit()))
 
 

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "segments": ("segments", "the verdict table"),
     "explain": ("explain", "one segment: evidence, interval, worst pairs"),
     "funnel": ("funnel", "where every request ended: why is nothing mirrored?"),
+    "report": ("report", "the weekly drift report"),
     "discover": ("discover", "slices that nobody declared: searched on one half, confirmed on the other"),
     "labels": ("labels", "send delayed labels to a running monitor"),
     "erase": ("erase", "forget a data subject"),

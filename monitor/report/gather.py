@@ -1,0 +1,264 @@
+"""From a store to a `Report`: SQL does the counting, Python the statistics. The store is only read.
+
+Ten million pairs stay in the database: what comes out is one row per segment, signal and value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from statistics import median
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+
+from monitor.calibration import Outcome, calibrations
+from monitor.config import Config
+from monitor.hypotheses import Settings, tests_of
+from monitor.intervals import newcombe
+from monitor.logged import segments_of_row
+from monitor.outlook import verdict_of
+from monitor.records import SegmentVerdict, Verdict
+from monitor.report.drift import input_drift
+from monitor.report.lines import lines_of, worst_lines
+from monitor.report.model import Case, Drift, Ladder, Line, Reliability, Report, Shift, Window
+from monitor.report.weekly import LEVEL, samples, weeks
+from monitor.signals import SIGNALS
+from monitor.standing import Standing
+from monitor.store import QUERIES, Store
+from monitor.summary import reason
+
+SEED: Final = 7
+WORST: Final = 10
+TEXT: Final = 4_000
+MOST_BEHIND: Final = 200_000
+"""Pairs behind the last snapshot that are applied again to show the live state; more would take minutes."""
+Step = Callable[[str], None]
+Row = tuple[Any, ...]
+
+
+class Gathering:
+    """One report's questions to the store."""
+
+    def __init__(self, store: Store, window: Window, now: float, step: Step) -> None:
+        self.store, self.window, self.now, self.step = store, window, now, step
+        saved = store.mapping("meta").get("config")
+        self.config = Config.model_validate_json(saved) if saved else Config()
+        self.gaps: list[str] = []
+        self.combos, self.names, self.sizes = self._places(window)
+
+    def _places(self, window: Window) -> tuple[list[int], list[str], dict[str, tuple[int, int]]]:
+        """Hashes and segment names of equal length, and (pairs, replays) per segment."""
+        self.step("segments")
+        combos: list[int] = []
+        names: list[str] = []
+        sizes: dict[str, tuple[int, int]] = {}
+        for combo, segments, pairs, replays in self.store.query("report_combos", window.parameters()):
+            for name in segments_of_row(segments, self.config.crosses):
+                combos.append(combo)
+                names.append(name)
+                before = sizes.get(name, (0, 0))
+                sizes[name] = (before[0] + pairs, before[1] + replays)
+        return combos, names, sizes
+
+    def ask(self, query: str, segments: Sequence[str] | None = None, **more: object) -> list[Row]:
+        """Rows of a query over the window's places, or over those of `segments`."""
+        self.step(query.removeprefix("report_"))
+        places = [
+            (combo, name)
+            for combo, name in zip(self.combos, self.names, strict=True)
+            if segments is None or name in segments
+        ]
+        lists = {"combos": [combo for combo, _ in places], "segments": [name for _, name in places]}
+        return self.plain(query, **lists, **more) if places else []
+
+    def plain(self, query: str, **more: object) -> list[Row]:
+        """Rows of a query over the window; parameters that its text does not name are left out."""
+        given = {**self.window.parameters(), **more}
+        return self.store.query(query, {k: v for k, v in given.items() if f"${k}" in QUERIES[query]})
+
+    def live(self) -> Verdict | None:
+        """The live verdict, unless so much lies behind the last snapshot that it would take minutes."""
+        self.step("live state")
+        snapshot = self.store.snapshot()
+        block = snapshot.block if snapshot else 0
+        ((behind,),) = self.store.query("SELECT count(*) FROM pairs WHERE block > $block", {"block": block})
+        if behind > MOST_BEHIND:
+            self.gaps.append(f"the live state is left out: {behind:,} pairs lie behind its last snapshot")
+            return None
+        return verdict_of(Standing(self.config, self.store, b"unused"), now=self.now)
+
+    def lines(self, live: Verdict | None) -> list[Line]:
+        """The week beside the live state, worst unexplained divergence first."""
+        agreement = [name for name, signal in SIGNALS.items() if signal.kind in {"agreement", "confidence"}]
+        found = samples(self.ask("report_scores", agreement=agreement))
+        self.step("e-values")
+        week = weeks(found, tests_of(Settings.of(self.config)))
+        rows: Sequence[SegmentVerdict] = live.segments if live else ()
+        return lines_of(rows, week, self.config.level, live.since if live else None, self.window.since)
+
+    def shifts(self) -> list[Shift]:
+        """Segments whose share moved beyond its noise since the window before, largest first."""
+        _, _, before = self._places(self.window.before)
+        n, n0 = self.sizes.get("all", (0, 0))[0], before.get("all", (0, 0))[0]
+        if not n or not n0:
+            self.gaps.append(
+                "no pairs in the window before this one: the traffic mix has nothing to compare with"
+            )
+            return []
+        made = []
+        for segment in sorted(self.sizes.keys() | before.keys()):
+            k, k0 = self.sizes.get(segment, (0, 0))[0], before.get(segment, (0, 0))[0]
+            bounds = newcombe(k, n, k0, n0)
+            if bounds.lower > 0 or bounds.upper < 0:
+                made.append(Shift(segment, k0 / n0, k / n, bounds.lower, bounds.upper))
+        return sorted(made, key=lambda shift: -abs(shift.now - shift.before))[:20]
+
+    def drift(self) -> list[Drift]:
+        """Evidently's input drift against the window before."""
+        self.step("input drift")
+        before = self.store.query("report_mix", self.window.before.parameters())
+        now = self.store.query("report_mix", self.window.parameters())
+        found, gap = input_drift([(r[0], r[1]) for r in before], [(r[0], r[1]) for r in now])
+        if gap:
+            self.gaps.append(gap)
+        return found
+
+    def ladders(self) -> list[Ladder]:
+        """Latency per segment, largest p99 ratio first; DuckDB keeps exact quantiles in memory."""
+        rows = self.ask("report_latency")
+        made = [Ladder(s, n, n0, tuple(rest[:4]), tuple(rest[4:])) for s, n, n0, *rest in rows]
+        return sorted(made, key=lambda ladder: (-(ratio(ladder.duration) or 0.0), ladder.segment))
+
+    def reliability(self, segments: Sequence[str]) -> list[Reliability]:
+        """Calibration in `segments`, agreement and delayed labels apart."""
+        outcomes: dict[str, list[Outcome]] = {}
+        for query in ("report_outcomes", "report_labelled"):
+            for segment, sure, right, source in self.ask(query, segments):
+                outcomes.setdefault(segment, []).append(Outcome(sure, right, source))
+        rng = np.random.default_rng(SEED)
+        return [
+            _reliability(segment, found)
+            for segment in segments
+            if segment in outcomes
+            for found in calibrations(outcomes[segment], rng).values()
+        ]
+
+    def cases(self, worst: Sequence[Line]) -> list[Case]:
+        """The worst pairs of the worst lines, `WORST` in all, each pair once."""
+        made: dict[str, Case] = {}
+        share = max(2, WORST // max(len(worst), 1))
+        for line in worst:
+            for row in self.ask("report_worst", [line.segment], signal=line.signal, limit=share):
+                made.setdefault(row[0], _case(line.segment, row))
+        return list(made.values())[:WORST]
+
+
+def ratio(duration: Sequence[float | None]) -> float | None:
+    """Candidate's p99 over the replay's."""
+    candidate, replay = duration[1], duration[3]
+    return candidate / replay if candidate and replay else None
+
+
+def _reliability(segment: str, found: Any) -> Reliability:
+    bins = tuple((b.confidence, b.accuracy, b.interval.lower, b.interval.upper, b.n) for b in found.table)
+    return Reliability(
+        segment, found.label_source, found.n, found.confidence, found.accuracy, found.gap,
+        found.gap_interval.lower, found.gap_interval.upper, found.ece.value, found.ece.null_p95, bins,
+    )  # fmt: skip
+
+
+def _case(segment: str, row: Row) -> Case:
+    pair_id, at, signal, x, label, explanation, texts = row
+    parts = [
+        None if not texts or texts[arm] is None else texts[arm][:TEXT]
+        for arm in ("request", "baseline", "candidate")
+    ]
+    return Case(pair_id, at, segment, signal, x, label, explanation, *parts)
+
+
+def _cost(row: Row) -> dict[str, float | None]:
+    names = (
+        "pairs", "replays", "candidate input tokens", "candidate output tokens", "replay input tokens",
+        "replay output tokens", "candidate errors", "baseline unfit", "mean inclusion probability",
+    )  # fmt: skip
+    return dict(zip(names, row, strict=False))
+
+
+def _identity(text: str) -> str:
+    """`model, root, version` of a candidate."""
+    try:
+        parts = json.loads(text)
+    except ValueError:
+        return text
+    return ", ".join(str(part) for part in parts if part) if isinstance(parts, list) else text
+
+
+def gather(store: Store, window: Window, now: float, step: Step = lambda _words: None) -> Report:
+    """The report over `window` as of `now`; `step` hears what is being done. Raises StoreError."""
+    asking = Gathering(store, window, now, step)
+    live = asking.live()
+    lines = asking.lines(live)
+    worst = worst_lines(lines)
+    places = ["all", *dict.fromkeys(line.segment for line in worst if line.segment != "all")]
+    effects = [
+        line.week.effect for line in lines if line.week and line.level == "page" and line.segment != "all"
+    ]
+    pairs, replays = asking.sizes.get("all", (0, 0))
+    if not pairs:
+        asking.gaps.append("no pair was received in this window")
+    asking.gaps.append("no probe results are stored: the capability map is empty")
+    return Report(
+        route=asking.config.route.name,
+        verdict=live.verdict if live else "inconclusive",
+        sentence=reason(live) if live else "the live state was not rebuilt; the week's own list stands below",
+        window=window,
+        made_at=now,
+        pairs=pairs,
+        replays=replays,
+        since=live.since if live else None,
+        config_hash=asking.config.hash,
+        lines=lines,
+        median_effect=median(effects) if effects else None,
+        candidates=[(since, _identity(text)) for since, text in asking.plain("report_candidates")],
+        shifts=asking.shifts(),
+        drift=asking.drift(),
+        reasons=[(r[0], r[1], r[2], r[3]) for r in asking.ask("report_reasons", places[:6])],
+        ladders=asking.ladders(),
+        reliability=asking.reliability(places[:6]),
+        cases=asking.cases(worst[:5]),
+        funnel=_funnel(live),
+        cost=_cost(asking.plain("report_cost")[0]),
+        events=[(r[0], r[1], r[2], r[3]) for r in asking.plain("report_events")],
+        warnings=live.warnings if live else (),
+        gaps=asking.gaps,
+        versions=_versions(store),
+        thresholds=_thresholds(asking.config),
+        sql={name: text for name, text in QUERIES.items() if name.startswith("report_")},
+    )
+
+
+def _funnel(live: Verdict | None) -> dict[str, Any]:
+    if live is None:
+        return {}
+    funnel = live.funnel
+    stages = ("eligible", "sampled", "sent", "completed", "comparable", "scored", "pending")
+    return {**{stage: getattr(funnel, stage) for stage in stages}, "skipped": dict(funnel.skipped)}
+
+
+def _versions(store: Store) -> dict[str, str]:
+    return {"tailgate": version("tailgate"), "duckdb": duckdb.__version__, "store": store.id}
+
+
+def _thresholds(config: Config) -> dict[str, float]:
+    evidence = config.evidence
+    return {
+        "false alarms per week, live": evidence.budget_per_week,
+        "allowed drop, page": evidence.allowed_drop.page,
+        "allowed drop, ticket": evidence.allowed_drop.ticket,
+        "detectable drop": evidence.detectable_drop,
+        "false discovery rate of the week's list": LEVEL,
+        "random seed": SEED,
+    }

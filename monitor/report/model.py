@@ -1,0 +1,165 @@
+"""What a report says, as values. Rates and effects are shares in [0, 1], times UNIX seconds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The period reported on, half open; `before` is the reference period of the same length."""
+
+    since: float
+    until: float
+
+    @property
+    def before(self) -> Window:
+        return Window(2 * self.since - self.until, self.since)
+
+    def parameters(self) -> dict[str, float]:
+        """As SQL parameters."""
+        return {"since": self.since, "until": self.until}
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One (segment, signal) as a closed sample: the window's pairs, looked at once.
+
+    `lower` and `upper` hold with 95 %. `e_value` starts with the window (None: not tested weekly);
+    `listed` says that it is on the e-BH list; `visible` is the smallest rise above the allowance that
+    these pairs would have put on the list with probability 0.9 had they been its only entry.
+    """
+
+    pairs: int
+    replays: int
+    rate: float
+    noise_floor: float | None
+    effect: float
+    lower: float
+    upper: float
+    e_value: float | None = None
+    listed: bool = False
+    visible: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One (segment, signal): the week's sample beside the live state (the verdict's row)."""
+
+    segment: str
+    signal: str
+    kind: str
+    level: str
+    week: Week | None
+    verdict: str
+    pairs: int
+    pairs_needed: int | None = None
+    noise_floor: float | None = None
+    effect: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    evidence: float | None = None
+    explained_by: str | None = None
+    why_different: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Latency of one segment in seconds: candidate and replay, p50 and p99, with their counts."""
+
+    segment: str
+    candidates: int
+    replays: int
+    duration: tuple[float | None, ...]
+    first_token: tuple[float | None, ...]
+    """Candidate p50, p99, replay p50, p99."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Calibration of the candidate in one segment by one source of truth; `bins` rows are
+    (confidence, accuracy, lower, upper, pairs)."""
+
+    segment: str
+    source: str
+    pairs: int
+    confidence: float
+    accuracy: float
+    gap: float
+    gap_lower: float
+    gap_upper: float
+    ece: float
+    ece_by_chance: float
+    bins: tuple[tuple[float, float, float, float, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One of the worst pairs; texts as stored (redacted unless the store keeps them in full)."""
+
+    id: str
+    time: float
+    segment: str
+    signal: str
+    x: float
+    label: str
+    explanation: str
+    request: str | None = None
+    baseline: str | None = None
+    candidate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How the share of one segment in the traffic moved; the interval is Newcombe's 95 %."""
+
+    segment: str
+    before: float
+    now: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Evidently's verdict on one input column; `drifted` by its own threshold."""
+
+    column: str
+    method: str
+    score: float
+    threshold: float
+    drifted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything, in the order in which it is read."""
+
+    route: str
+    verdict: str
+    sentence: str
+    window: Window
+    made_at: float
+    pairs: int
+    replays: int
+    since: float | None
+    config_hash: str
+    lines: Sequence[Line]
+    median_effect: float | None = None
+    candidates: Sequence[tuple[float, str]] = ()
+    shifts: Sequence[Shift] = ()
+    drift: Sequence[Drift] = ()
+    reasons: Sequence[tuple[str, str, str, int]] = ()
+    ladders: Sequence[Ladder] = ()
+    reliability: Sequence[Reliability] = ()
+    cases: Sequence[Case] = ()
+    funnel: Mapping[str, Any] = field(default_factory=dict)
+    cost: Mapping[str, float | None] = field(default_factory=dict)
+    events: Sequence[tuple[float, str, str, str]] = ()
+    warnings: Sequence[str] = ()
+    gaps: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    sql: Mapping[str, str] = field(default_factory=dict)
