@@ -11,11 +11,11 @@ import hmac
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from monitor.pairing import Paired
-from monitor.records import Completion, Exchange, Request
+from monitor.records import Completion, Exchange, Forced, Request
 from monitor.redaction import Token, keyed, redact
 from monitor.scoring import Scored
 
@@ -83,6 +83,14 @@ def leg(completion: Completion | None) -> dict[str, Any] | None:
     }
 
 
+def forced(view: Forced | None) -> dict[str, Any] | None:
+    """The candidate's view of another arm's answer as the store's STRUCT."""
+    if view is None:
+        return None
+    values = asdict(view)
+    return {"arm": values.pop("of"), **values}
+
+
 def confidence(completion: Completion) -> float | None:
     """Sequence confidence, the geometric mean of the token probabilities; None without logprobs."""
     if not completion.logprobs:
@@ -113,6 +121,7 @@ def pair_row(entry: Entry, block: int, scored_at: float, texts: dict[str, str | 
         leg(pair.candidate if pair and pair.generated else None),
         leg(pair.replay if pair else None),
         texts,
+        forced(pair.forced_replay or pair.forced) if pair else None,
     )
 
 

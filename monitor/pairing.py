@@ -114,7 +114,10 @@ class Pairing:
         settings = self._config.candidate
         if settings.mode != "forced":
             return True
-        return chosen(exchange.id.encode(), GENERATE_SALT, settings.generated_share)
+        # By the replay's own hash, so that answers which are generated are also replayed: a two-stream
+        # signal needs both. The provable variant keeps replayed pairs out of x and wants the opposite.
+        salt = GENERATE_SALT if self._config.evidence.provable else REPLAY_SALT
+        return chosen(exchange.id.encode(), salt, settings.generated_share)
 
     def _not_forcing(self, *, generates: bool) -> str | None:
         """Why a pair that is only to be forced is none."""

@@ -83,6 +83,14 @@ def test_mode_forced_generates_on_a_share_only() -> None:
     assert generated == [each.pair.generated for each in again if each.pair]
 
 
+def test_what_is_generated_is_also_replayed() -> None:
+    settings = ("candidate.mode=forced", "candidate.generated_share=0.2", "replay.share=0.4")
+    with running_standin() as url:
+        found = shadowed(url, url, *settings, "replay.max_share_of_traffic=1", count=40)
+    kinds = Counter((each.pair.generated, each.pair.replay is not None) for each in found if each.pair)
+    assert set(kinds) == {(True, True), (False, True), (False, False)}
+
+
 def test_without_a_replay_the_baselines_words_are_scored_and_have_no_drop() -> None:
     with running_standin() as url:
         found = shadowed(url, url, "candidate.mode=forced", "candidate.generated_share=0", "replay.share=0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import duckdb
 import pytest
 
 from monitor.errors import StoreError
-from monitor.store import Batch, Snapshot, Store
+from monitor.store import MIGRATIONS, Batch, Snapshot, Store
 
 LEG = {
     "duration": 1.0,
@@ -29,7 +30,7 @@ LEG = {
 def pair(seq: int, *, block: int = 1, at: float = 100.0, language: str = "en") -> tuple[Any, ...]:
     segments = {"all": "all", "language": language}
     return (seq, block, f"p{seq}", at, at + 1, segments, "chat", "spool", 1.0, "k", None, None, ["model=x"],
-            [], [1.0, None, None, None], LEG, LEG, None, None)  # fmt: skip
+            [], [1.0, None, None, None], LEG, LEG, None, None, None)  # fmt: skip
 
 
 def score(seq: int, signal: str = "answer", x: float = 1.0) -> tuple[Any, ...]:
@@ -124,3 +125,14 @@ def test_older_command_lines_can_open_the_file(path: Path) -> None:
     Store(path).close()
     version = int.from_bytes(path.read_bytes()[12:20], "little")
     assert version < 69
+
+
+def test_a_database_of_the_first_version_is_upgraded_with_its_rows(path: Path) -> None:
+    with duckdb.connect(str(path)) as old:
+        old.execute((files("monitor") / "sql" / MIGRATIONS[0]).read_text())
+        old.execute("INSERT INTO meta VALUES ('schema_version', '1'), ('store_id', 'x')")
+        old.execute(f"INSERT INTO pairs VALUES ({', '.join('?' * 19)})", list(pair(1)[:19]))
+    store = Store(path)
+    store.commit(Batch(pairs=[pair(2)]))
+    assert store.query("SELECT id, forced FROM pairs ORDER BY seq") == [("p1", None), ("p2", None)]
+    store.close()
