@@ -15,12 +15,12 @@ _SCALE = float(1 << 64)
 
 def positions(salt: bytes) -> Callable[[bytes], float]:
     """The function `key -> position(key, salt)`, with the salt hashed once."""
-    keyed = blake2b(digest_size=8, key=salt)
+    start, number = blake2b(digest_size=8, key=salt).copy, int.from_bytes
 
     def of(key: bytes) -> float:
-        state = keyed.copy()
+        state = start()
         state.update(key)
-        return int.from_bytes(state.digest(), "big") / _SCALE
+        return number(state.digest(), "big") / _SCALE
 
     return of
 
