@@ -99,15 +99,16 @@ class Gathering:
         rows: Sequence[SegmentVerdict] = live.segments if live else ()
         return lines_of(rows, week, self.config.level, live.since if live else None, self.window.since)
 
-    def shifts(self) -> list[Shift]:
-        """Segments whose share moved beyond its noise since the window before, largest first."""
+    def shifts(self) -> list[Shift] | None:
+        """Segments whose share moved beyond its noise since the window before, largest first.
+
+        None where there is nothing to compare with.
+        """
         _, _, before = self._places(self.window.before)
         n, n0 = self.sizes.get("all", (0, 0))[0], before.get("all", (0, 0))[0]
         if not n or not n0:
-            self.gaps.append(
-                "no pairs in the window before this one: the traffic mix has nothing to compare with"
-            )
-            return []
+            self.gaps.append("no pairs in the window before: the traffic mix has nothing to compare with")
+            return None
         made = []
         for segment in sorted(self.sizes.keys() | before.keys()):
             k, k0 = self.sizes.get(segment, (0, 0))[0], before.get(segment, (0, 0))[0]
@@ -130,7 +131,7 @@ class Gathering:
         """Latency per segment, largest p99 ratio first; DuckDB keeps exact quantiles in memory."""
         rows = self.ask("report_latency")
         made = [Ladder(s, n, n0, tuple(rest[:4]), tuple(rest[4:])) for s, n, n0, *rest in rows]
-        return sorted(made, key=lambda ladder: (-(ratio(ladder.duration) or 0.0), ladder.segment))
+        return sorted(made, key=lambda ladder: (-(ladder.ratio or 0.0), ladder.segment))
 
     def reliability(self, segments: Sequence[str]) -> list[Reliability]:
         """Calibration in `segments`, agreement and delayed labels apart."""
@@ -154,12 +155,6 @@ class Gathering:
             for row in self.ask("report_worst", [line.segment], signal=line.signal, limit=share):
                 made.setdefault(row[0], _case(line.segment, row))
         return list(made.values())[:WORST]
-
-
-def ratio(duration: Sequence[float | None]) -> float | None:
-    """Candidate's p99 over the replay's."""
-    candidate, replay = duration[1], duration[3]
-    return candidate / replay if candidate and replay else None
 
 
 def _reliability(segment: str, found: Any) -> Reliability:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+FEWEST = 100
+"""Answers per arm before a p99 is compared."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -75,6 +78,21 @@ class Ladder:
     duration: tuple[float | None, ...]
     first_token: tuple[float | None, ...]
     """Candidate p50, p99, replay p50, p99."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Candidate's p99 over the replay's; None below `FEWEST`, where a p99 is the largest value."""
+        return self._ratio(self.duration)
+
+    @property
+    def first_token_ratio(self) -> float | None:
+        """The same for the time to first token."""
+        return self._ratio(self.first_token)
+
+    def _ratio(self, rungs: tuple[float | None, ...]) -> float | None:
+        candidate, replay = rungs[1], rungs[3]
+        enough = min(self.candidates, self.replays) >= FEWEST
+        return candidate / replay if enough and candidate and replay else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +167,7 @@ class Report:
     lines: Sequence[Line]
     median_effect: float | None = None
     candidates: Sequence[tuple[float, str]] = ()
-    shifts: Sequence[Shift] = ()
+    shifts: Sequence[Shift] | None = None
     drift: Sequence[Drift] = ()
     reasons: Sequence[tuple[str, str, str, int]] = ()
     ladders: Sequence[Ladder] = ()

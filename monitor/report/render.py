@@ -16,7 +16,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitor import plots
 from monitor.inert import inert, shortened
-from monitor.report.gather import ratio
 from monitor.report.lines import worst_lines
 from monitor.report.model import Case, Line, Report
 from monitor.signals import SIGNALS
@@ -115,7 +114,7 @@ def _environment(*, escaping: bool) -> Environment:
         "moment": lambda at: "–" if at is None else time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at)),
         "seconds": plots.seconds,
         "small": lambda number: "–" if number is None else f"{number:.2g}",
-        "ratio": lambda rungs: "–" if (found := ratio(rungs)) is None else f"{found:.2f}",
+        "ratio": lambda found: "–" if found is None else f"{found:.2f}",
         "sides": _sides,
     }
     made.globals |= {"plots": plots, "SIGNALS": SIGNALS, "HINTS": HINTS}
