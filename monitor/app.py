@@ -45,6 +45,7 @@ log = logging.getLogger("tailgate.monitor")
 
 LOAD_SECONDS = 1.0
 IDENTITY_SECONDS = 5.0
+FIRST_SECONDS, PROBE_SECONDS = 0.2, 15.0
 BOARD_SECONDS = 1.0
 PURGE_SECONDS = 3600.0
 
@@ -205,13 +206,15 @@ async def _watch(pairing: Pairing, candidate: Leg, replay: Leg | None, service: 
 async def _probe(pairing: Pairing, candidate: Leg, replay: Leg | None, service: Service) -> None:
     """What both servers can do, once per identity; apart from `_watch`, which must not wait for it."""
     while True:
-        identity = service.identity
-        if identity is not None and pairing.capabilities == Capabilities():
+        identity, pause = service.identity, FIRST_SECONDS
+        if service.model() is not None and not pairing.capabilities.settled(replays=replay is not None):
             found = await probe(candidate, replay, service.model())
             if found is not None and service.identity == identity:
                 pairing.capabilities = found
                 await asyncio.to_thread(service.probed, found)
-        await asyncio.sleep(LOAD_SECONDS if identity is None else IDENTITY_SECONDS)
+            if not pairing.capabilities.settled(replays=replay is not None):
+                pause = PROBE_SECONDS
+        await asyncio.sleep(pause)
 
 
 async def _every(seconds: float, work: Callable[[], None]) -> None:

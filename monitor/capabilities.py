@@ -39,6 +39,11 @@ class Capabilities:
         """Whether the candidate can score other arms' answers."""
         return self.candidate.prompt_logprobs is True and self.candidate.tokenize is True
 
+    def settled(self, *, replays: bool) -> bool:
+        """Whether everything worth asking for was answered, with yes or no."""
+        asked = [self.candidate.logprobs, self.candidate.tokenize, self.candidate.prompt_logprobs]
+        return None not in asked and not (replays and self.replay.logprobs is None)
+
     def __str__(self) -> str:
         return msgspec.json.encode(asdict(self)).decode()
 

@@ -16,6 +16,8 @@ from monitor.records import Completion, Operation, Request
 
 DEADLINE_SECONDS = 60.0
 """The first request with logprobs compiles kernels: 6 to 54 s on vLLM."""
+# Says nothing about what the server can do. Anything else is a no, a crash above all: it is not tried again.
+_ASK_AGAIN = frozenset({"shed", "candidate_down"})
 _ASKED = "Say yes."
 _BODIES: dict[Operation, dict[str, object]] = {
     "chat": {"messages": [{"role": "user", "content": _ASKED}]},
@@ -30,11 +32,10 @@ async def probe(candidate: Leg, replay: Leg | None, model: str | None) -> Capabi
     found = await _probe(candidate, model)
     if found is None:
         return None
-    abilities, answer = found
-    abilities = replace(abilities, tokenize=await _tokenizes(candidate, model))
-    abilities = replace(abilities, prompt_logprobs=await _scores(candidate, answer, model))
+    tokenize, prompt_logprobs = await _forcing(candidate, model)
+    abilities = replace(found, tokenize=tokenize, prompt_logprobs=prompt_logprobs)
     again = None if replay is None else await _probe(replay, await _served(replay))
-    return Capabilities(abilities, again[0] if again else Abilities())
+    return Capabilities(abilities, again or Abilities())
 
 
 async def _served(leg: Leg) -> str | None:
@@ -42,8 +43,8 @@ async def _served(leg: Leg) -> str | None:
     return identity.model if identity else None
 
 
-async def _probe(leg: Leg, model: str | None) -> tuple[Abilities, Completion] | None:
-    """The most that the server takes in one request, and its answer."""
+async def _probe(leg: Leg, model: str | None) -> Abilities | None:
+    """What the server gives with the most demanding request that it takes."""
     for operation, ask in ((o, a) for o in _BODIES for a in _ATTEMPTS):
         try:
             answer, _ = await leg.send(
@@ -54,7 +55,7 @@ async def _probe(leg: Leg, model: str | None) -> tuple[Abilities, Completion] | 
                 continue
             return None
         if answer.error_type is None:
-            return _abilities(answer), answer
+            return _abilities(answer)
         if not answer.error_type.startswith("http_"):
             return None
     return None
@@ -73,21 +74,20 @@ def _abilities(answer: Completion) -> Abilities:
     )
 
 
-async def _tokenizes(leg: Leg, model: str | None) -> bool | None:
+async def _forcing(leg: Leg, model: str | None) -> tuple[bool | None, bool | None]:
+    """Whether /tokenize and `prompt_logprobs` work; the second is asked with the ids of the first."""
     try:
-        return bool(await leg.tokenize(tokenize_prompt(_request("text_completion"), model), DEADLINE_SECONDS))
-    except BadInput:
-        return False
-    except Refused as refused:
-        return False if refused.reason.startswith("http_4") else None
-
-
-async def _scores(leg: Leg, answer: Completion, model: str | None) -> bool | None:
-    """Whether `prompt_logprobs` works; only asked where there are token ids to ask with."""
+        ids = await leg.tokenize(tokenize_prompt(_request("text_completion"), model), DEADLINE_SECONDS)
+    except (Refused, BadInput) as error:
+        return _answered(error), _answered(error)
     try:
+        answer = Completion(prompt_token_ids=ids[:-1], token_ids=ids[-1:])
         await leg.force(answer, "capabilities", DEADLINE_SECONDS, Ask(model=model))
-    except BadInput:
-        return False
-    except Refused as refused:
-        return False if refused.reason.startswith("http_4") else None
-    return True
+    except (Refused, BadInput) as error:
+        return True, _answered(error)
+    return True, True
+
+
+def _answered(error: Refused | BadInput) -> bool | None:
+    """A refusal is a no, unless the server was only away."""
+    return None if error.reason in _ASK_AGAIN else False

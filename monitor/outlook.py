@@ -188,6 +188,8 @@ def _warnings(
     yield from shortcomings(standing.config, standing.capabilities)
     if reasons := _counted(standing, "forced_skipped:") + _counted(standing, "skipped:forced_"):
         yield f"answers that the candidate did not score (teacher forcing): {', '.join(reasons)}"
+        if any(reason.startswith("prompt_differs ") for reason in reasons):
+            yield "prompt_differs: the candidate's tokenizer or chat template is not the baseline's"
 
 
 def _why_not_replayed(standing: Standing) -> list[str]:

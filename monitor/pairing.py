@@ -164,11 +164,11 @@ class Pairing:
         return await self._candidate.send(exchange.request, exchange.id, self.deadline(exchange), ask)
 
     def _ask(self, abilities: Abilities) -> Ask:
-        """Logprobs unless the server is known to refuse them; token ids only where they are used."""
+        """Logprobs and token ids only of a server that is known to give them: others answer 400."""
         settings = self._config.candidate
         forcing = settings.mode != "generate"
         return Ask(
-            logprobs=(settings.logprobs or forcing) and abilities.logprobs is not False,
+            logprobs=(settings.logprobs or forcing) and abilities.logprobs is True,
             token_ids=forcing and abilities.token_ids is True,
         )
 

@@ -106,6 +106,13 @@ def test_a_failing_server_is_asked_again_later() -> None:
         assert probed(url, url) is None
 
 
+def test_what_was_not_answered_is_not_settled() -> None:
+    assert Capabilities(EVERYTHING, EVERYTHING).settled(replays=True)
+    assert Capabilities(PLAIN).settled(replays=False)
+    assert not Capabilities(EVERYTHING).settled(replays=True)
+    assert not Capabilities().settled(replays=False)
+
+
 def test_they_survive_the_store() -> None:
     known = Capabilities(EVERYTHING, PLAIN)
     assert capabilities_of(str(known)) == known

@@ -86,7 +86,7 @@ def test_mode_forced_generates_on_a_share_only() -> None:
 def test_what_is_generated_is_also_replayed() -> None:
     settings = ("candidate.mode=forced", "candidate.generated_share=0.2", "replay.share=0.4")
     with running_standin() as url:
-        found = shadowed(url, url, *settings, "replay.max_share_of_traffic=1", count=40)
+        found = shadowed(url, url, *settings, *EVERY_REPLAY[1:2], "replay.concurrency=40", count=40)
     kinds = Counter((each.pair.generated, each.pair.replay is not None) for each in found if each.pair)
     assert set(kinds) == {(True, True), (False, True), (False, False)}
 
@@ -107,6 +107,13 @@ def test_a_server_that_cannot_score_is_not_asked_to() -> None:
     answers = [each.pair.candidate for each in found if each.pair]
     assert {answer.error_type for answer in answers} == {None}
     assert {each.forced_skipped for each in found if each.pair} == {"unavailable"}
+
+
+def test_refused_logprobs_are_no_errors_of_the_candidate() -> None:
+    with strict_server() as url:
+        found = shadowed(url, url, "replay.share=0")
+    assert [each.pair.candidate.error_type for each in found if each.pair] == [None] * 6
+    assert {each.rewrites for each in found} == {("model=strict",)}
 
 
 def test_an_answer_that_is_not_fit_is_a_counted_reason() -> None:
