@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 TAILGATE = str(Path(sys.executable).with_name("tailgate"))
 
 
@@ -20,6 +22,8 @@ def running_standin(*flags: str) -> Iterator[str]:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
             assert url.startswith("http"), "the stand-in did not start"
+            # It listens before its language models are loaded: seconds on a busy machine.
+            httpx.get(f"{url}/health", timeout=60, verify=False)  # noqa: S501  our own loopback process
             yield url
         finally:
             process.kill()
