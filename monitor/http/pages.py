@@ -70,7 +70,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "name": lambda text: shortened(inert(str(text)), 300),
+        "name": lambda text: inert(shortened(str(text), 300)),
         "percent": lambda share: "–" if share is None else f"{100 * share:.0f} %",
         "points": _points,
         "moment": _moment,

@@ -14,8 +14,10 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 
+from monitor.board import dimension_of
 from monitor.calibration import Outcome, calibrations
 from monitor.config import Config
+from monitor.errors import StoreError
 from monitor.hypotheses import Settings, tests_of
 from monitor.intervals import newcombe
 from monitor.logged import segments_of_row
@@ -32,6 +34,7 @@ from monitor.summary import reason
 
 SEED: Final = 7
 WORST: Final = 10
+MEMORY: Final = "1200MB"
 TEXT: Final = 4_000
 MOST_BEHIND: Final = 200_000
 """Pairs behind the last snapshot that are applied again to show the live state; more would take minutes."""
@@ -44,6 +47,9 @@ class Gathering:
 
     def __init__(self, store: Store, window: Window, now: float, step: Step) -> None:
         self.store, self.window, self.now, self.step = store, window, now, step
+        # DuckDB takes 80 % of the machine otherwise; beyond this it spills to disk beside the database.
+        store.query(f"SET memory_limit = '{MEMORY}'")
+        store.query("SET preserve_insertion_order = false")
         saved = store.mapping("meta").get("config")
         self.config = Config.model_validate_json(saved) if saved else Config()
         self.gaps: list[str] = []
@@ -63,7 +69,7 @@ class Gathering:
                 sizes[name] = (before[0] + pairs, before[1] + replays)
         return combos, names, sizes
 
-    def ask(self, query: str, segments: Sequence[str] | None = None, **more: object) -> list[Row]:
+    def ask(self, query: str, segments: Collection[str] | None = None, **more: object) -> list[Row]:
         """Rows of a query over the window's places, or over those of `segments`."""
         self.step(query.removeprefix("report_"))
         places = [
@@ -128,10 +134,25 @@ class Gathering:
         return found
 
     def ladders(self) -> list[Ladder]:
-        """Latency per segment, largest p99 ratio first; DuckDB keeps exact quantiles in memory."""
-        rows = self.ask("report_latency")
-        made = [Ladder(s, n, n0, tuple(rest[:4]), tuple(rest[4:])) for s, n, n0, *rest in rows]
+        """Latency per segment, largest p99 ratio first.
+
+        One dimension at a time: exact quantiles keep every value in memory, once per segment it is in.
+        """
+        made = []
+        try:
+            for names in self._dimensions():
+                rows = self.ask("report_latency", names)
+                made += [Ladder(s, n, n0, tuple(rest[:4]), tuple(rest[4:])) for s, n, n0, *rest in rows]
+        except StoreError as error:
+            self.gaps.append(f"latency is incomplete: {error}")
         return sorted(made, key=lambda ladder: (-(ladder.ratio or 0.0), ladder.segment))
+
+    def _dimensions(self) -> list[set[str]]:
+        """Segment names, those of one dimension together."""
+        found: dict[str, set[str]] = {}
+        for name in self.sizes:
+            found.setdefault(dimension_of(name), set()).add(name)
+        return list(found.values())
 
     def reliability(self, segments: Sequence[str]) -> list[Reliability]:
         """Calibration in `segments`, agreement and delayed labels apart."""

@@ -107,7 +107,7 @@ def _environment(*, escaping: bool) -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "name": (lambda text: shortened(inert(str(text)), 300)) if escaping else _cell,
+        "name": (lambda text: inert(shortened(str(text), 300))) if escaping else _cell,
         "percent": lambda share: "–" if share is None else f"{100 * share:.1f} %",
         "points": _points,
         "count": lambda number: "–" if number is None else f"{number:,.0f}",
@@ -130,7 +130,7 @@ def _points(share: float | None) -> str:
 
 def _cell(text: object) -> str:
     """Foreign text in a Markdown table: one line, no markup, no HTML, nobody notified."""
-    line = " ".join(shortened(inert(str(text)), 300).split())
+    line = " ".join(inert(shortened(str(text), 300)).split())
     marked = _MARKDOWN.sub(r"\\\1", line)
     return (
         marked.replace("&", "&amp;")

@@ -8,12 +8,19 @@ FROM pairs WHERE received_at >= $since AND received_at < $until GROUP BY hash(se
 -- One observation per key and hour, as the live evidence counts; agreement only where the baseline's own
 -- answer was fit. Combo hashes and segment names come as two lists of equal length.
 WITH places AS (SELECT unnest($combos) AS combo, unnest($segments) AS segment),
-week AS (
+keyed AS (
     SELECT seq, hash(segments) AS combo,
            len(list_filter(flags, lambda f: starts_with(f, 'baseline_'))) = 0 AS fit,
-           row_number() OVER (PARTITION BY floor(received_at / 3600), prompt_key ORDER BY seq) = 1 AS first_prompt,
-           row_number() OVER (PARTITION BY floor(received_at / 3600), coalesce(session_key || ':' || coalesce(segments['turn'], ''), prompt_key) ORDER BY seq) = 1 AS first_turn
+           hash(floor(received_at / 3600), prompt_key) AS prompt,
+           hash(floor(received_at / 3600), coalesce(session_key || ':' || coalesce(segments['turn'], ''), prompt_key)) AS turn
     FROM pairs WHERE received_at >= $since AND received_at < $until
+),
+-- Repeats are few: only keys that occur twice are remembered, not a rank of every pair.
+prompts AS (SELECT prompt, min(seq) AS first FROM keyed GROUP BY prompt HAVING count(*) > 1),
+turns AS (SELECT turn, min(seq) AS first FROM keyed GROUP BY turn HAVING count(*) > 1),
+week AS (
+    SELECT k.seq, k.combo, k.fit, coalesce(k.seq = p.first, true) AS first_prompt, coalesce(k.seq = t.first, true) AS first_turn
+    FROM keyed k LEFT JOIN prompts p USING (prompt) LEFT JOIN turns t USING (turn)
 ),
 cells AS (
     SELECT w.combo, s.signal, round(s.x, 2) AS x, round(s.x0, 2) AS x0, count(*) AS n, sum(s.x) AS total,
@@ -39,7 +46,7 @@ WITH places AS (SELECT unnest($combos) AS combo, unnest($segments) AS segment),
 legs AS (
     SELECT hash(segments) AS combo, candidate.duration AS candidate, replay.duration AS replay,
            candidate.ttft AS candidate_ttft, replay.ttft AS replay_ttft
-    FROM pairs WHERE received_at >= $since AND received_at < $until AND candidate.error IS NULL
+    FROM pairs WHERE received_at >= $since AND received_at < $until AND candidate.error IS NULL AND hash(segments) IN (SELECT combo FROM places)
       AND NOT list_contains(flags, 'warmup') AND NOT list_contains(flags, 'cached')
 )
 SELECT l.segment, count(candidate), count(replay),
