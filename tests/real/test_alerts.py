@@ -27,20 +27,14 @@ pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
 
 PLANTED = "language=sw"
 SECONDS = 45.0
-# Nothing of the kind happens in a healthy minute of one route without vLLM, tools or probabilities.
+# A minute without vLLM, failures, secrets, a week of history or skipped exchanges (all are sampled).
 EMPTY = (
     "vllm:",
     "ALERTS{",
     "tailgate_scorer_failures_total",
     "tailgate_redactions_total",
     "offset 7d",
-    "first_option",
-    "confident_",
-    "calibration_gap",
-    "tailgate_segment_confidence_ratio",
     'result="unscored"',
-    "offset 5m",
-    "changes(tailgate_route_verdict",
     "tailgate_exchanges_skipped_total",
 )
 
@@ -183,14 +177,15 @@ def test_a_missing_process_is_told(faulty: Route, process: str, alert: str) -> N
 
 ILL = (
     "task=json:wrapped", "task=tools:tool_missing", "task=math:loop", "language=de:refusal",
-    "language=fr:other_language", "language=sw:truncated", "all:error:0.25",
+    "language=fr:other_language", "language=sw:truncated", "task=chat:error:0.45",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def ill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Route]:
     """A candidate with a fault of every family, after its traffic."""
-    plan = Plan(seconds=40, planted=None)
+    # The plan's segment only gets more traffic: the candidate with its fault is replaced.
+    plan = Plan(seconds=50, planted="task=tools")
     with running_route(plan, tmp_path_factory.mktemp("ill"), *ILL) as route:
         route.traffic.join(90)
         yield route
