@@ -6,7 +6,7 @@ Ten million pairs stay in the database: what comes out is one row per segment, s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import version
 from statistics import median
 from typing import Any, Final
