@@ -30,7 +30,7 @@ def cosines(texts: list[list[str]]) -> list[float]:
 
 def drifted(columns: dict[str, list[list[float]]]) -> dict[str, Any]:
     """What Evidently's preset says with its defaults: drifted columns and their share."""
-    import pandas  # type: ignore[import-untyped]
+    import pandas
     from evidently import Report
     from evidently.presets import DataDriftPreset
 
