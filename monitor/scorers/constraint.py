@@ -37,4 +37,3 @@ def explain(stated: Constraint) -> str:
     name = stated.kind.partition(":")[2].replace("_", " ")
     details = " ".join(str(value)[:24] for _, value in stated.arguments if not isinstance(value, tuple))
     return f"broke {name} {details}".strip()[:80]
-
