@@ -176,7 +176,7 @@ def test_a_missing_process_is_told(faulty: Route, process: str, alert: str) -> N
 
 
 ILL = (
-    "task=json:wrapped", "task=tools:tool_missing", "task=math:loop", "language=de:refusal",
+    "task=json:wrapped", "task=code:broken_code", "task=tools:tool_missing", "task=math:loop", "language=de:refusal",
     "language=fr:other_language", "language=sw:truncated", "task=chat:error:0.45",
 )  # fmt: skip
 
