@@ -57,9 +57,16 @@ def body(**fields: Any) -> dict[str, Any]:
 
 
 def settled(raw: bytes) -> bytes:
-    """Without what no two calls share."""
+    """Without what no two calls share. How the events of two choices interleave is the scheduler's."""
     raw = re.sub(rb'"created":\d+', b'"created":0', raw)
-    return re.sub(rb'"id":"chatcmpl-tool-[0-9a-f]+"', b'"id":"tool"', raw)
+    raw = re.sub(rb'"id":"chatcmpl-tool-[0-9a-f]+"', b'"id":"tool"', raw)
+    return b"\n\n".join(sorted(raw.split(b"\n\n"), key=_choice)) if raw.startswith(b"data:") else raw
+
+
+def _choice(event: bytes) -> int:
+    """Index of the choice that an event belongs to; what names none (usage, [DONE]) comes last."""
+    found = re.search(rb'"choices":\[\{"index":(\d+)', event)
+    return int(found[1]) if found else 99
 
 
 def headers(response: httpx.Response) -> list[tuple[bytes, bytes]]:
@@ -111,7 +118,8 @@ def told(url: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
     """What the official SDK makes of the answer, one entry per chunk."""
     made = sdk(url).chat.completions.create(**body(**fields))
     parts = list(made) if fields.get("stream") else [made]
-    return [_dumped(part) for part in parts]
+    dumped = [_dumped(part) for part in parts]
+    return sorted(dumped, key=lambda part: part["choices"][0]["index"] if part["choices"] else 99)
 
 
 def _dumped(part: Any) -> dict[str, Any]:
