@@ -60,7 +60,10 @@ def settled(raw: bytes) -> bytes:
     """Without what no two calls share. How the events of two choices interleave is the scheduler's."""
     raw = re.sub(rb'"created":\d+', b'"created":0', raw)
     raw = re.sub(rb'"id":"chatcmpl-tool-[0-9a-f]+"', b'"id":"tool"', raw)
-    return b"\n\n".join(sorted(raw.split(b"\n\n"), key=_choice)) if raw.startswith(b"data:") else raw
+    if not raw.startswith(b"data:"):
+        return raw
+    events = sorted(raw.split(b"\n\n"), key=_choice)
+    return b"\n\n".join(events)
 
 
 def _choice(event: bytes) -> int:
