@@ -140,8 +140,8 @@ def test_a_dead_candidate_has_its_own_alert_and_divergence_is_inhibited(faulty: 
 
 def test_a_repaired_candidate_resolves_both(faulty: Route) -> None:
     another_candidate(faulty.stage, "--root", "repaired-weights")
-    faulty.alerting.inbox.await_alert("TailgateCandidateDown", 40, "resolved")
-    faulty.alerting.inbox.await_alert("TailgateTailSegmentDiverged", 40, "resolved")
+    faulty.alerting.inbox.await_alert("TailgateCandidateDown", 90, "resolved")
+    faulty.alerting.inbox.await_alert("TailgateTailSegmentDiverged", 90, "resolved")
 
 
 def test_a_forgotten_kill_switch_is_told(faulty: Route) -> None:
