@@ -21,6 +21,9 @@ import pytest
 from collectors.spool import load_key
 from collectors.spool_reader import Reader
 from collectors.wire import Capture
+from monitor.config import Config
+from monitor.standing import Standing
+from monitor.store import Store
 from tests.benchmarks.hotpath import native
 from tests.benchmarks.hotpath.native import Load, read_load, start_load, upstream
 from tests.faults.breakages import healthy_candidate
@@ -61,6 +64,19 @@ def test_a_monitor_killed_fifty_times_scores_every_exchange_once(baseline: int, 
     assert not_served(report) == 0
     assert funnel["eligible"] == funnel["scored"] + sum(funnel["skipped"].values())
     assert _scored_ids(tmp_path / "store.duckdb") == {f"run-{n:012d}": 1 for n in range(report["sent"])}
+    restored, replayed = _evidence(tmp_path / "store.duckdb")
+    assert restored == replayed, "after fifty deaths the evidence is that of one life over the same log"
+
+
+def _evidence(path: Path) -> tuple[bytes, bytes]:
+    """The evidence as the last monitor left it, and as one pass over the whole log makes it."""
+    store = Store(path)
+    config = Config.model_validate_json(store.mapping("meta")["config"])
+    restored = Standing(config, store, b"unused").engine.snapshot()
+    store.write("DELETE FROM snapshots")
+    replayed = Standing(config, store, b"unused").engine.snapshot()
+    store.close()
+    return restored, replayed
 
 
 def _killed_monitor(directory: Path, baseline: int, candidate: str, after: float) -> None:
