@@ -135,6 +135,12 @@ def _route_families(route: str, segments: Segments, board: Board) -> Iterator[Me
     info = InfoMetricFamily("tailgate_route", "What is compared with what.", labels=["route"])
     info.add_metric([route], dict(board.info))
     yield info
+    yield from _progress_families(route, board)
+    yield from _capacity_families(route, segments, board)
+
+
+def _progress_families(route: str, board: Board) -> Iterator[Metric]:
+    """Budget, freshness and storage."""
     yield _counter(
         "tailgate_false_alarm_budget_paid",
         "False-alarm budget paid so far: an upper bound on the expected false alarms.",
@@ -169,6 +175,10 @@ def _route_families(route: str, segments: Segments, board: Board) -> Iterator[Me
         board.retention_seconds,
         route,
     )
+
+
+def _capacity_families(route: str, segments: Segments, board: Board) -> Iterator[Metric]:
+    """The candidate's room, the labels' room and what is allowed."""
     yield _gauge(
         "tailgate_candidate_requests_in_flight", "Requests at the candidate now.", board.in_flight, route
     )

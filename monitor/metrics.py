@@ -58,10 +58,13 @@ class Metrics:
         self.segments = Segments(segments_limit)
         self.board: Board | None = None
         self._lock = threading.Lock()
-        self._families()
+        self._segment_families()
+        self._answer_families()
+        self._own_families()
         self.registry.register(Gauges(route, self.segments, lambda: self.board))
 
-    def _families(self) -> None:
+    def _segment_families(self) -> None:
+        """What carries a segment label."""
         registry = self.registry
         self._pairs = Counter(
             "tailgate_pairs",
@@ -89,6 +92,10 @@ class Metrics:
             buckets=TTFT_BUCKETS,
             registry=registry,
         )
+
+    def _answer_families(self) -> None:
+        """What the arms answered, over all segments together."""
+        registry = self.registry
         self._per_token = Histogram(
             "tailgate_time_per_output_token_seconds",
             "Duration per output token per arm.",
@@ -108,6 +115,10 @@ class Metrics:
             ["route", "role", "finish_reason"],
             registry=registry,
         )
+
+    def _own_families(self) -> None:
+        """What concerns this process rather than the answers."""
+        registry = self.registry
         self._failures = Counter(
             "tailgate_scorer_failures",
             "Scorers that raised; the pair keeps its other scores.",

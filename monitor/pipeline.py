@@ -123,11 +123,6 @@ class Pipeline:
         paired = await self._pairing.pair(exchange)
         return await asyncio.get_running_loop().run_in_executor(self._scoring, self._judge, paired)
 
-    @property
-    def idle(self) -> bool:
-        """Whether everything that was fed is committed."""
-        return self._queue.empty() and not self._entries and not self._dirty
-
     async def settle(self) -> None:
         """Settle records in order, for ever; on cancellation commit what is whole."""
         try:
