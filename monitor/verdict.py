@@ -185,7 +185,18 @@ def _sentence(row: SegmentVerdict) -> str:
         return (
             f"{row.segment}: {row.signal} cannot be judged yet at its traffic and budget ({row.pairs} pairs)"
         )
+    if row.pairs >= row.pairs_needed:
+        return (
+            f"{row.segment}: {row.signal} lies between ok and diverged at {row.pairs} pairs{_interval(row)}"
+        )
     return f"{row.segment} needs {row.pairs_needed - row.pairs} more pairs for {row.signal} ({row.pairs} of {row.pairs_needed})"
+
+
+def _interval(row: SegmentVerdict) -> str:
+    """What is known of such a row: its excess in points with the interval, where it has one."""
+    if row.effect is None or row.lower is None or row.upper is None:
+        return ""
+    return f" (excess {100 * row.effect:+.1f} [{100 * row.lower:.1f}, {100 * row.upper:.1f}] points)"
 
 
 def _unmeasured(judged: Sequence[SegmentVerdict], facts: Facts) -> list[str]:

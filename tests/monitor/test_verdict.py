@@ -64,6 +64,14 @@ def test_a_segment_that_a_person_named_must_be_seen() -> None:
     )
 
 
+def test_a_row_with_enough_pairs_and_no_decision_says_so_and_asks_for_none() -> None:
+    between = replace(verdict_row(TH, "inconclusive"), pairs=300, pairs_needed=69, effect=0.09)
+    found = assemble([verdict_row(ALL, "ok"), replace(between, lower=0.06, upper=0.128)], FACTS)
+    assert found.warnings == (
+        "language=th: error lies between ok and diverged at 300 pairs (excess +9.0 [6.0, 12.8] points)",
+    )
+
+
 def test_old_evidence_does_not_speak() -> None:
     facts = replace(FACTS, stale="no scored pair for 2 h")
     for state in ("ok", "diverged"):
