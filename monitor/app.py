@@ -1,6 +1,6 @@
 """The flow on one screen: spool, pipeline, store, HTTP. The only file that imports both packages.
 
-spool ─► incoming() ─► Pipeline.feed ─► pair, score ─► Pipeline.settle ─► Standing.apply ─► Store
+spool ─► incoming() ─► Pipeline.feed ─► pair, score ─► Settling.take ─► Standing.apply ─► Store
                                                                 │
                               GET /metrics, /api/v1/verdict ◄── Service ◄── verdict, gauges
 """
@@ -23,7 +23,7 @@ from collectors.exchanges import Decoding, exchange_of
 from collectors.spool import bind, load_key
 from collectors.spool_reader import Entry as SpoolEntry
 from collectors.spool_reader import Reader, erase, follow
-from collectors.wire import Capture, Counters
+from collectors.wire import Capture, Counters, Gap
 from monitor.addresses import host_port, is_loopback
 from monitor.candidate import Leg
 from monitor.capabilities import Capabilities
@@ -37,6 +37,7 @@ from monitor.metrics import Metrics
 from monitor.pairing import Pairing
 from monitor.pipeline import Incoming, Pipeline
 from monitor.service import Service
+from monitor.settling import Account, Settling
 from monitor.shadow import legs_of
 from monitor.standing import Standing
 from monitor.store import Store
@@ -102,12 +103,15 @@ async def _serve(
             erase_waiting=erase_waiting,
         )
         pairing = Pairing(config, candidate, replay, service.eligible, service.model)
-        pipeline = _pipeline(config, standing, service, pairing, reader)
+        settling = settling_of(standing, service, lambda _: reader.release(_positions(standing.store)))
+        pipeline = Pipeline(
+            pairing=pairing, judge=service.judge, settler=settling, window=8 * config.candidate.concurrency
+        )
         server = _http(config, service)
         tasks = [
             asyncio.create_task(coroutine, name=name)
             for name, coroutine in (
-                ("feed", _feed(config, reader, pipeline, service)),
+                ("feed", _feed(config, reader, pipeline, settling, service)),
                 ("settle", pipeline.settle()),
                 ("watch", _watch(pairing, candidate, replay, service)),
                 ("probe", _probe(pairing, candidate, replay, service)),
@@ -134,31 +138,27 @@ async def _stop(tasks: list[asyncio.Task[None]]) -> None:
         raise failure
 
 
-def _pipeline(
-    config: Config, standing: Standing, service: Service, pairing: Pairing, reader: Reader
-) -> Pipeline:
-    def committed(offsets: Mapping[str, str]) -> None:
-        del offsets
-        reader.release(_positions(standing.store))
-
-    return Pipeline(
-        pairing=pairing,
-        judge=service.judge,
-        entry=service.entry,
+def settling_of(
+    standing: Standing, service: Service, committed: Callable[[Mapping[str, str]], object]
+) -> Settling:
+    """The owner of the log, going on where the store ends."""
+    return Settling(
+        observe=service.observe,
         apply=standing.apply,
         commit=standing.store.commit,
         committed=committed,
         tally=standing.tally,
-        window=8 * config.candidate.concurrency,
         seq=standing.seq,
         block=standing.engine.blocks,
         event_time=standing.event_time,
     )
 
 
-async def _feed(config: Config, reader: Reader, pipeline: Pipeline, service: Service) -> None:
+async def _feed(
+    config: Config, reader: Reader, pipeline: Pipeline, settling: Settling, service: Service
+) -> None:
     await pipeline.warm_up(service.load_models)
-    service.attach(pipeline)
+    service.attach(settling)
     decoding = Decoding(
         session_header=config.sampling.header,
         subject_header=config.privacy.subject,
@@ -171,21 +171,37 @@ async def _feed(config: Config, reader: Reader, pipeline: Pipeline, service: Ser
 
 def incoming(entry: SpoolEntry, decoding: Decoding, now: float) -> Incoming:
     """A spool record as the pipeline takes it."""
-    plain = Incoming(entry.stream, json.dumps(entry.position))
+    last = entry.position.number
+    account = Account(entry.stream, json.dumps(entry.position), numbers=(last, last))
     record = entry.record
-    if isinstance(record, Counters):
-        return replace(
-            plain,
-            account=record.stream,
-            capture_skipped=record.skipped,
-            capture_excluded=record.excluded,
-        )
     if isinstance(record, Capture):
         try:
-            return replace(plain, exchange=exchange_of(record, decoding, now))
+            return Incoming(account, exchange_of(record, decoding, now))
         except BadInput as error:
-            return replace(plain, skipped=error.reason)
-    return replace(plain, skipped=record.reason, skipped_count=record.count, unknown_since=record.since)
+            return Incoming(replace(account, skipped=error.reason))
+    if isinstance(record, Counters):
+        return Incoming(_counted(account, record))
+    return Incoming(_lost(account, record))
+
+
+def _counted(account: Account, counters: Counters) -> Account:
+    return replace(
+        account,
+        numbers=None,
+        counters_of=counters.stream,
+        capture_skipped=counters.skipped,
+        capture_excluded=counters.excluded,
+        counted_at=counters.at,
+    )
+
+
+def _lost(account: Account, gap: Gap) -> Account:
+    """Captures that nobody can read; those of a killed process never had a number."""
+    last = account.numbers[1] if account.numbers else 0
+    numbers = (0, 0) if gap.since else (last - gap.count + 1, last)
+    return replace(
+        account, numbers=numbers, skipped=gap.reason, skipped_count=gap.count, unknown_since=gap.since
+    )
 
 
 async def _watch(pairing: Pairing, candidate: Leg, replay: Leg | None, service: Service) -> None:

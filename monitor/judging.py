@@ -1,19 +1,30 @@
-"""One paired exchange to segments, baseline health and scores; CPU work, run in threads."""
+"""One paired exchange to what is kept of it: segments, baseline health, scores; CPU work, run in threads."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from monitor import latency
 from monitor.config import Config
 from monitor.display import UNHEALTHY
 from monitor.health import baseline_illness
-from monitor.ledger import Entry, Keys
+from monitor.ledger import (
+    Kept,
+    Keys,
+    Outcome,
+    bare,
+    confidence,
+    forced,
+    scored_for_store,
+    texts_of,
+    token_maker,
+)
 from monitor.pairing import Paired
-from monitor.pipeline import Judged
 from monitor.records import Exchange, Pair
+from monitor.redaction import Token, found
 from monitor.reference import Rules
-from monitor.scoring import score_pair
+from monitor.scoring import Scored, score_pair
 from monitor.segments import segments_of
 
 
@@ -24,34 +35,60 @@ class Judging:
     config: Config
     keys: Keys
     rules: Rules = field(default_factory=Rules)
+    token: Token = field(init=False)
 
-    def judge(self, paired: Paired) -> Judged:
-        """Scores of a pair; a skipped exchange only gets its segments."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", token_maker(self.keys.secret))
+
+    def judge(self, paired: Paired) -> Outcome:
+        """Scores of a pair, or why there is none."""
+        pair = paired.pair
+        if pair is None:
+            return self.outcome(paired, None)
         dims = segments_of(paired.exchange, self.config.segments, self.rules.ood)
-        if paired.pair is None:
-            return Judged(paired, None, dims, None)
-        scored = score_pair(paired.pair, self.rules.scorers, self.config.level)
-        return Judged(paired, scored, dims, baseline_illness(paired.exchange))
+        scored = score_pair(pair, self.rules.scorers, self.config.level)
+        return self.outcome(paired, self.kept(paired, pair, scored, dims))
 
-    def entry(self, seq: int, time: float, judged: Judged) -> Entry:
-        """The log's entry of a scored pair."""
-        exchange, pair = judged.paired.exchange, judged.paired.pair
-        if pair is None or judged.scored is None:
-            raise ValueError("only scored pairs are logged")
-        flags = judged.paired.flags
-        if judged.health:
-            flags = (*flags, UNHEALTHY + judged.health)
-        return Entry(
-            seq=seq,
-            time=time,
-            paired=judged.paired,
-            scored=judged.scored,
-            dims=judged.dims,
+    @staticmethod
+    def outcome(paired: Paired, kept: Kept | None) -> Outcome:
+        """The log's account of one exchange."""
+        return Outcome(
+            id=paired.exchange.id,
+            received_at=paired.exchange.received_at,
+            kept=kept,
+            skipped=paired.skipped,
+            sent=paired.sent,
+            failed=paired.pair is not None and paired.pair.candidate.error_type is not None,
+            replay_skipped=paired.replay_skipped,
+            forced_skipped=paired.forced_skipped,
+        )
+
+    def kept(self, paired: Paired, pair: Pair, scored: Scored, dims: Mapping[str, str]) -> Kept:
+        """What outlives a scored pair."""
+        exchange, text = paired.exchange, self.config.store.text
+        illness = baseline_illness(exchange)
+        candidate = pair.candidate if pair.generated else None
+        arms = (exchange.baseline, candidate, pair.replay)
+        return Kept(
+            dims=dims,
+            operation=exchange.request.operation,
+            collector=exchange.collector,
+            inclusion=exchange.inclusion_probability,
             prompt_key=self.keys.prompt(exchange.request),
             session_key=self.keys.optional("session", exchange.session),
             subject_key=self.subject_key(exchange),
-            flags=flags,
+            rewrites=paired.rewrites,
+            flags=(*paired.flags, UNHEALTHY + illness) if illness else paired.flags,
             legs=_legs(pair),
+            baseline=bare(exchange.baseline),
+            candidate=candidate and bare(candidate),
+            replay=pair.replay and bare(pair.replay),
+            confidences=tuple(None if arm is None else confidence(arm) for arm in arms),
+            scored=scored_for_store(scored, text, self.token),
+            texts=texts_of(pair, text, self.token),
+            forced=forced(pair.forced_replay or pair.forced),
+            prefilled=sum(view.prefilled for view in (pair.forced, pair.forced_replay) if view),
+            redactions=found(exchange.request.prompt) if text == "redacted" else {},
         )
 
     def subject_key(self, exchange: Exchange) -> str | None:

@@ -11,11 +11,10 @@ import hmac
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from monitor.pairing import Paired
-from monitor.records import Completion, Exchange, Forced, Request
+from monitor.records import Arm, Completion, Forced, Pair, Request
 from monitor.redaction import Token, keyed, redact
 from monitor.scoring import Scored
 
@@ -47,26 +46,86 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a scored pair, whichever process scored it.
+
+    Numbers, names and keyed hashes; of its texts only what `store.text` allows. `baseline`,
+    `candidate` and `replay` have lost their text and tokens (`bare`), `confidences` says what
+    their logprobs said. Small enough to travel: the scores topic carries it.
+    """
+
+    dims: Mapping[str, str]
+    operation: str
+    collector: str
+    inclusion: float
+    prompt_key: str
+    session_key: str | None
+    subject_key: str | None
+    rewrites: tuple[str, ...]
+    flags: tuple[str, ...]
+    legs: tuple[float | None, ...]
+    baseline: Completion
+    candidate: Completion | None
+    replay: Completion | None
+    confidences: tuple[float | None, ...]
+    scored: Scored
+    texts: Mapping[str, str | None] | None = None
+    forced: Mapping[str, Any] | None = None
+    prefilled: int = 0
+    """Tokens that the candidate computed to score other arms' answers."""
+    redactions: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def arms(self) -> dict[Arm, Completion]:
+        """The answers that exist."""
+        arms: dict[Arm, Completion | None] = {
+            "baseline": self.baseline,
+            "candidate": self.candidate,
+            "replay": self.replay,
+        }
+        return {arm: answer for arm, answer in arms.items() if answer is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where one exchange ended: scored (`kept`), or `skipped` for a reason."""
+
+    id: str
+    received_at: float
+    kept: Kept | None = None
+    skipped: str | None = None
+    sent: bool = False
+    failed: bool = False
+    """Whether the candidate failed, which is a score and no skip."""
+    replay_skipped: str | None = None
+    forced_skipped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One scored pair in log order. `time` is event time, made monotone."""
 
     seq: int
     time: float
-    paired: Paired
-    scored: Scored
-    dims: Mapping[str, str]
-    prompt_key: str
-    session_key: str | None
-    subject_key: str | None
-    flags: tuple[str, ...]
-    legs: tuple[float | None, ...] = ()
-
-    @property
-    def exchange(self) -> Exchange:
-        return self.paired.exchange
+    id: str
+    kept: Kept
 
 
-def leg(completion: Completion | None) -> dict[str, Any] | None:
+def bare(completion: Completion) -> Completion:
+    """An answer without its text, tokens and messages."""
+    return replace(
+        completion,
+        text="",
+        tool_calls=(),
+        logprobs=(),
+        tokens=(),
+        token_ids=(),
+        prompt_token_ids=(),
+        error_message="",
+    )
+
+
+def leg(completion: Completion | None, confidence: float | None) -> dict[str, Any] | None:
     """One arm as the store's STRUCT."""
     if completion is None:
         return None
@@ -78,7 +137,7 @@ def leg(completion: Completion | None) -> dict[str, Any] | None:
         "finish_reason": completion.finish_reason,
         "model": completion.model,
         "error": completion.error_type,
-        "confidence": confidence(completion),
+        "confidence": confidence,
         "in_flight": completion.in_flight,
     }
 
@@ -98,55 +157,63 @@ def confidence(completion: Completion) -> float | None:
     return math.exp(sum(completion.logprobs) / len(completion.logprobs))
 
 
-def pair_row(entry: Entry, block: int, scored_at: float, texts: dict[str, str | None] | None) -> Row:
+def pair_row(entry: Entry, block: int, scored_at: float) -> Row:
     """A row of `pairs`, in column order."""
-    exchange, pair = entry.exchange, entry.paired.pair
+    kept = entry.kept
+    arms = zip((kept.baseline, kept.candidate, kept.replay), kept.confidences, strict=True)
     return (
         entry.seq,
         block,
-        exchange.id,
+        entry.id,
         entry.time,
         scored_at,
-        {"all": "all", **entry.dims},
-        exchange.request.operation,
-        exchange.collector,
-        exchange.inclusion_probability,
-        entry.prompt_key,
-        entry.session_key,
-        entry.subject_key,
-        list(entry.paired.rewrites),
-        list(entry.flags),
-        list(entry.legs),
-        leg(exchange.baseline),
-        leg(pair.candidate if pair and pair.generated else None),
-        leg(pair.replay if pair else None),
-        texts,
-        forced(pair.forced_replay or pair.forced) if pair else None,
+        {"all": "all", **kept.dims},
+        kept.operation,
+        kept.collector,
+        kept.inclusion,
+        kept.prompt_key,
+        kept.session_key,
+        kept.subject_key,
+        list(kept.rewrites),
+        list(kept.flags),
+        list(kept.legs),
+        *(leg(completion, confidence) for completion, confidence in arms),
+        kept.texts,
+        kept.forced,
     )
 
 
-def score_rows(entry: Entry, text: Text, token: Token) -> list[Row]:
+def score_rows(entry: Entry) -> list[Row]:
     """Rows of `scores`, in column order."""
+    kept = entry.kept
     return [
         (
             entry.seq,
             name,
             score.value,
-            entry.scored.references.get(name),
+            kept.scored.references.get(name),
             score.label,
-            _kept(score.explanation, text, token) or "",
+            score.explanation,
             score.baseline,
             score.candidate,
         )
-        for name, score in entry.scored.scores.items()
+        for name, score in kept.scored.scores.items()
     ]
 
 
-def texts_of(entry: Entry, text: Text, token: Token) -> dict[str, str | None] | None:
+def scored_for_store(scored: Scored, text: Text, token: Token) -> Scored:
+    """The same scores with explanations as far as the mode allows."""
+    scores = {
+        name: replace(score, explanation=_kept(score.explanation, text, token) or "")
+        for name, score in scored.scores.items()
+    }
+    return replace(scored, scores=scores)
+
+
+def texts_of(pair: Pair, text: Text, token: Token) -> dict[str, str | None] | None:
     """The texts that the mode allows, redacted under one token map for all arms of the pair."""
-    if text == "none" or entry.paired.pair is None:
+    if text == "none":
         return None
-    pair = entry.paired.pair
     request = "\n\n".join(f"[{m.role}] {m.text}" for m in pair.request.messages)
     arms = (
         ("request", request),

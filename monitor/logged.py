@@ -20,17 +20,17 @@ _NO_LATENCY = frozenset({"warmup", "cached"})
 
 def of_entry(entry: Entry, crosses: Crosses) -> Observation:
     """The observation of a pair that was just scored."""
-    scores = {name: score.value for name, score in entry.scored.scores.items()}
+    kept = entry.kept
     return _observation(
         time=entry.time,
-        dims=entry.dims,
+        dims=kept.dims,
         crosses=crosses,
-        scores=scores,
-        references=entry.scored.references,
-        legs=entry.legs,
-        flags=entry.flags,
-        session=entry.session_key,
-        prompt=entry.prompt_key,
+        scores={name: score.value for name, score in kept.scored.scores.items()},
+        references=kept.scored.references,
+        legs=kept.legs,
+        flags=kept.flags,
+        session=kept.session_key,
+        prompt=kept.prompt_key,
     )
 
 
@@ -101,15 +101,16 @@ def segments_of_row(segments: Mapping[str, str], crosses: Crosses) -> tuple[Segm
 
 def shown_entry(entry: Entry, crosses: Crosses) -> ShownPair:
     """A pair that was just scored, for the display."""
-    pair = entry.paired.pair
+    kept = entry.kept
+    scores = kept.scored.scores
     return ShownPair(
-        id=entry.exchange.id,
-        segments=segment_names(entry.dims, crosses),
+        id=entry.id,
+        segments=segment_names(kept.dims, crosses),
         # By name, as the store returns them: sums must come out bit for bit after a restart.
-        scores=tuple(entry.scored.scores[name] for name in sorted(entry.scored.scores)),
-        references=entry.scored.references,
-        flags=entry.flags,
-        replayed=pair is not None and pair.replay is not None,
+        scores=tuple(scores[name] for name in sorted(scores)),
+        references=kept.scored.references,
+        flags=kept.flags,
+        replayed=kept.replay is not None,
     )
 
 

@@ -21,7 +21,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from monitor.board import SEGMENT_LABELS, Board, Gauges, Segments, dimension_of
 from monitor.capabilities import Abilities, Capabilities
 from monitor.errors import ConfigError
-from monitor.records import Arm, Completion, Pair
+from monitor.records import Arm, Completion
 from monitor.scoring import Scored
 from monitor.signals import SIGNALS
 
@@ -172,11 +172,10 @@ class Metrics:
                 if works is not None:
                     self._capability.labels(self.route, role, name).set(works)
 
-    def forced(self, pair: Pair) -> None:
+    def forced(self, prefilled: int) -> None:
         """Count what teacher forcing cost the candidate: one prefill of prompt and answer."""
-        for view in (pair.forced, pair.forced_replay):
-            if view is not None:
-                self._tokens.labels(self.route, "candidate", "forced").inc(view.prefilled)
+        if prefilled:
+            self._tokens.labels(self.route, "candidate", "forced").inc(prefilled)
 
     def redacted(self, counts: Mapping[str, int]) -> None:
         """Count secrets replaced before storage."""

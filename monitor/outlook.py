@@ -17,8 +17,8 @@ from monitor.config import Config
 from monitor.errors import StoreError
 from monitor.hypotheses import tests_of
 from monitor.means import Shown
-from monitor.pipeline import KILLED
 from monitor.records import ALL, Arm, Segment, SegmentVerdict, Verdict
+from monitor.settling import KILLED
 from monitor.signals import SIGNALS
 from monitor.standing import Member, Standing
 from monitor.store import Store

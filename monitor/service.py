@@ -20,14 +20,13 @@ from monitor.capabilities import Capabilities, words
 from monitor.config import Config
 from monitor.errors import BadInput, ConfigError, TailgateError
 from monitor.judging import Judging
-from monitor.ledger import Entry
+from monitor.ledger import Kept, Outcome
 from monitor.metrics import Metrics
 from monitor.outlook import board_of, verdict_of
 from monitor.pairing import Paired
-from monitor.pipeline import Judged, Pipeline
 from monitor.records import Arm, Completion, Exchange, Message, Pair, Request, Verdict
-from monitor.redaction import found
 from monitor.reference import rules_of
+from monitor.settling import Settling
 from monitor.standing import Standing
 
 log = logging.getLogger("tailgate.monitor")
@@ -62,7 +61,7 @@ class Service:
         self._standing, self._metrics, self._candidate = standing, metrics, candidate
         self._reload_config, self._erase_waiting = reload, erase_waiting
         self._judging = Judging(config, standing.keys, rules_of(config))
-        self._pipeline: Pipeline | None = None
+        self._settling: Settling | None = None
         self._identity: Identity | None = None
         self._up = False
         self._lock = threading.Lock()
@@ -73,9 +72,9 @@ class Service:
         """Score one made-up pair, so that no real one waits for models to load."""
         self._judging.judge(Paired(WARM_UP, Pair(WARM_UP, WARM_UP.baseline)))
 
-    def attach(self, pipeline: Pipeline) -> None:
-        """The pipeline comes last: it needs the service, and the service shows its state."""
-        self._pipeline = pipeline
+    def attach(self, settling: Settling) -> None:
+        """The flow comes last: it needs the service, and the service shows its state."""
+        self._settling = settling
 
     # for the pipeline
 
@@ -87,35 +86,21 @@ class Service:
         """Model name for the candidate: configured, else the one it serves."""
         return self.config.candidate.model or (self._identity.model if self._identity else None)
 
-    def judge(self, paired: Paired) -> Judged:
+    def judge(self, paired: Paired) -> Outcome:
         """Score one pair (in a thread)."""
         return self._judging.judge(paired)
 
-    def entry(self, seq: int, at: float, judged: Judged) -> Entry:
-        """Log entry of a scored pair; counters move with it."""
-        entry = self._judging.entry(seq, at, judged)
-        self._count(entry)
-        return entry
-
-    def _count(self, entry: Entry) -> None:
-        pair = entry.paired.pair
-        if pair is None:
-            return
-        arms: dict[Arm, Completion] = {"baseline": pair.baseline}
-        if pair.generated:
-            arms["candidate"] = pair.candidate
-        if pair.replay is not None:
-            arms["replay"] = pair.replay
+    def observe(self, kept: Kept) -> None:
+        """Count one scored pair."""
         fired = any(
             score.value >= 0.5 and self.config.level(name) == "page"
-            for name, score in entry.scored.scores.items()
+            for name, score in kept.scored.scores.items()
         )
-        clean = not {"warmup", "cached"} & set(entry.flags)
-        segments = self._standing.segments(entry.dims)
-        self._metrics.observe(segments, entry.scored, arms, diverged=fired, clean=clean)
-        self._metrics.forced(pair)
-        if self.config.store.text == "redacted":
-            self._metrics.redacted(found(pair.request.prompt))
+        clean = not {"warmup", "cached"} & set(kept.flags)
+        segments = self._standing.segments(kept.dims)
+        self._metrics.observe(segments, kept.scored, kept.arms, diverged=fired, clean=clean)
+        self._metrics.forced(kept.prefilled)
+        self._metrics.redacted(kept.redactions)
 
     async def identified(self, identity: Identity | None) -> bool:
         """Note what serves at the candidate's address; True where it is another candidate."""
@@ -141,7 +126,7 @@ class Service:
         self._metrics.probed(capabilities)
 
     def _in_flight(self) -> int:
-        return self._pipeline.in_flight if self._pipeline else 0
+        return self._settling.in_flight if self._settling else 0
 
     # for people and machines
 
@@ -227,7 +212,7 @@ class Service:
 
     def not_ready(self) -> str | None:
         """Why the monitor cannot score now; None = it can."""
-        return None if self._pipeline else "loading the language models"
+        return None if self._settling else "loading the language models"
 
     def reload(self) -> str:
         """Read the configuration again. What can change at run time does; the rest asks for a restart."""

@@ -21,10 +21,10 @@ from monitor.display import Display, ShownPair
 from monitor.evidence import Engine, Event
 from monitor.funnel import restored
 from monitor.hypotheses import Settings
-from monitor.ledger import Keys, Row, pair_row, score_rows, texts_of, token_maker
-from monitor.pipeline import Block
+from monitor.ledger import Keys, Row, pair_row, score_rows
 from monitor.records import Segment
 from monitor.segments import segment_names
+from monitor.settling import Block
 from monitor.store import Batch, Snapshot, Store
 
 SNAPSHOT_BLOCKS = 64
@@ -50,7 +50,6 @@ class Standing:
         self.store = store
         self.keys = Keys(secret)
         self.lock = threading.RLock()
-        self._token = token_maker(secret)
         self.engine = Engine(Settings.of(config))
         self.display = Display()
         self.seq, self.event_time = self._last()
@@ -122,13 +121,9 @@ class Standing:
             candidate, self._pending_candidate, self._pending_events = self._pending_candidate, None, []
             snapshot = self._snapshot(block.number) if block.number % SNAPSHOT_BLOCKS == 0 else None
         scored_at = time.time()
-        text = self.config.store.text
         return Batch(
-            pairs=[
-                pair_row(entry, block.number, scored_at, texts_of(entry, text, self._token))
-                for entry in block.entries
-            ],
-            scores=[row for entry in block.entries for row in score_rows(entry, text, self._token)],
+            pairs=[pair_row(entry, block.number, scored_at) for entry in block.entries],
+            scores=[row for entry in block.entries for row in score_rows(entry)],
             events=[(e.time, e.kind, e.segment, e.signal, e.evidence) for e in events],
             candidate=candidate,
             snapshot=snapshot,

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from collectors.spool import load_key
 from monitor.config import Config
-from monitor.health import baseline_illness
 from monitor.judging import Judging
 from monitor.ledger import Entry as LedgerEntry
 from monitor.pairing import Paired
-from monitor.pipeline import BLOCK_PAIRS, Block, Judged
 from monitor.recorded import Entry
 from monitor.records import Pair
+from monitor.settling import BLOCK_PAIRS, Block
 from monitor.standing import Standing
 from monitor.store import Batch, Store
 
@@ -36,13 +35,9 @@ class Keeper:
         if self._open and (full or floor(self._time) != floor(self._open[0].time)):
             self.flush()
         self._seq += 1
-        judged = Judged(
-            Paired(pair.exchange, pair, sent=True),
-            row.recorded.scored,
-            row.dims,
-            baseline_illness(pair.exchange),
-        )
-        self._open.append(self._judging.entry(self._seq, self._time, judged))
+        paired = Paired(pair.exchange, pair, sent=True)
+        kept = self._judging.kept(paired, pair, row.recorded.scored, row.dims)
+        self._open.append(LedgerEntry(self._seq, self._time, pair.id, kept))
         self._count(row)
 
     def _count(self, row: Entry) -> None:

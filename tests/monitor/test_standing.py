@@ -14,31 +14,31 @@ from monitor import standing as standing_module
 from monitor.config import Config
 from monitor.config_file import load
 from monitor.judging import Judging
-from monitor.ledger import Entry, Keys
+from monitor.ledger import Entry, Kept, Keys
 from monitor.openai_api import parse_request
 from monitor.outlook import verdict_of
 from monitor.pairing import Paired
-from monitor.pipeline import Block, Judged
 from monitor.records import Completion, Exchange, Pair, Score
 from monitor.scoring import Scored
+from monitor.settling import Block
 from monitor.standing import Standing
 from monitor.store import Store
 
 SECRET = b"s" * 32
 
 
-def judged(number: int, rng: Random, *, at: float, broken: float = 0.05) -> Judged:
+def kept(judging: Judging, number: int, rng: Random, *, at: float, broken: float = 0.05) -> Kept:
     body = {"model": "m", "messages": [{"role": "user", "content": f"question {number}"}]}
     baseline = Completion(text="yes", duration_seconds=0.2, output_tokens=5)
     candidate = replace(baseline, duration_seconds=rng.uniform(0.1, 0.4))
     exchange = Exchange(f"p{number}", at, parse_request("chat", body), baseline)
     replay = replace(baseline, duration_seconds=rng.uniform(0.1, 0.4)) if rng.random() < 0.3 else None
-    paired = Paired(exchange, Pair(exchange, candidate, replay))
+    pair = Pair(exchange, candidate, replay)
     names = ("degenerate", "answer", "format", "similarity")
     scores = {name: Score(name, float(rng.random() < broken)) for name in names}
     references = {name: float(rng.random() < 0.05) for name in names} if replay else {}
     dims = {"language": rng.choice(["en", "sw"]), "task": "chat"}
-    return Judged(paired, Scored(exchange.id, scores, references), dims, None)
+    return judging.kept(Paired(exchange, pair), pair, Scored(exchange.id, scores, references), dims)
 
 
 def blocks(config: Config, count: int, *, seed: int = 1, broken: float = 0.05) -> list[Block]:
@@ -50,7 +50,7 @@ def blocks(config: Config, count: int, *, seed: int = 1, broken: float = 0.05) -
         for _ in range(rng.randint(1, 6)):
             seq += 1
             at = 1_000_000.0 + number + 0.1 * len(entries)
-            entries.append(judging.entry(seq, at, judged(seq, rng, at=at, broken=broken)))
+            entries.append(Entry(seq, at, f"p{seq}", kept(judging, seq, rng, at=at, broken=broken)))
         made.append(Block(number, tuple(entries)))
     return made
 
@@ -146,7 +146,9 @@ def test_a_slow_segment_explains_the_segments_that_contain_it(tmp_path: Path) ->
     store = Store(":memory:")
     standing = Standing(config, store, SECRET)
     for block in blocks(config, 700, broken=0.0):
-        slow = tuple(_slowed(entry) if entry.dims["language"] == "sw" else entry for entry in block.entries)
+        slow = tuple(
+            _slowed(entry) if entry.kept.dims["language"] == "sw" else entry for entry in block.entries
+        )
         store.commit(standing.apply(Block(block.number, slow)))
     verdict = verdict_of(standing, now=standing.event_time)
     diverged = [row for row in verdict.segments if row.verdict == "diverged" and row.level == "page"]
@@ -156,5 +158,6 @@ def test_a_slow_segment_explains_the_segments_that_contain_it(tmp_path: Path) ->
 
 
 def _slowed(entry: Entry) -> Entry:
-    candidate, *others = entry.legs
-    return replace(entry, legs=(None if candidate is None else 4 * candidate, *others))
+    candidate, *others = entry.kept.legs
+    legs = (None if candidate is None else 4 * candidate, *others)
+    return replace(entry, kept=replace(entry.kept, legs=legs))
