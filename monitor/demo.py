@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import yaml
 
+from monitor.addresses import host_port, is_loopback
 from monitor.errors import Unreachable
 from monitor.signals import SIGNALS
 from monitor.standin.traffic import shares, traffic
@@ -29,6 +30,8 @@ RATE = 30.0
 """Requests per second: a 2-core machine runs all five processes with room to spare."""
 PLANTED_SHARE = 0.06
 FAULT_RATE = 0.9
+TOKEN_ENV = "TAILGATE_TOKEN"  # noqa: S105  a name
+"""Environment variable with the token that an address beyond loopback asks for."""
 START_SECONDS = 30.0
 SETTLE_SECONDS = 30.0
 Json = dict[str, Any]
@@ -36,13 +39,31 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run. `planted` is a segment or None; real servers replace the stand-ins when named."""
+    """What to run. `planted` is a segment or None; real servers replace the stand-ins when named.
+
+    `faults` replaces the usual fault of the planted segment, `http` (HOST:PORT) the monitor's free
+    port, `settings` are more keys of the configuration, section by section.
+    """
 
     seconds: float = 45.0
     planted: str | None = "language=sw"
     seed: int = 1
     baseline: str | None = None
     candidate: str | None = None
+    route: str = "demo"
+    rate: float = RATE
+    share: float = PLANTED_SHARE
+    faults: tuple[str, ...] | None = None
+    http: str | None = None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def candidate_flags(self) -> tuple[str, ...]:
+        """Flags of the candidate's stand-in."""
+        usual = () if self.planted is None else (f"{self.planted}:cliff:{FAULT_RATE}",)
+        return tuple(
+            word for fault in (usual if self.faults is None else self.faults) for word in ("--fault", fault)
+        )
 
 
 @dataclass(slots=True)
@@ -97,20 +118,20 @@ def free_ports(count: int) -> list[int]:
 
 def raise_stage(plan: Plan, directory: Path) -> Stage:
     """Start everything and wait until it is ready. UsageError for a segment that the traffic lacks."""
-    shares({plan.planted: PLANTED_SHARE} if plan.planted else {})
+    shares({plan.planted: plan.share} if plan.planted else {})
     stage = Stage(directory)
     try:
         stage.urls["baseline"] = plan.baseline or _standin(stage, "baseline", ())
-        faults = () if plan.planted is None else ("--fault", f"{plan.planted}:cliff:{FAULT_RATE}")
-        stage.urls["candidate"] = plan.candidate or _standin(stage, "candidate", faults)
-        listen, admin, http = free_ports(3)
+        stage.urls["candidate"] = plan.candidate or _standin(stage, "candidate", plan.candidate_flags)
+        listen, admin, http = (f"127.0.0.1:{port}" for port in free_ports(3))
+        http = plan.http or http
         stage.urls |= {
-            "clients": f"http://127.0.0.1:{listen}",
-            "sidecar": f"http://127.0.0.1:{admin}",
-            "monitor": f"http://127.0.0.1:{http}",
+            "clients": f"http://{listen}",
+            "sidecar": f"http://{admin}",
+            "monitor": f"http://127.0.0.1:{http.rpartition(':')[2]}",
         }
         path = directory / "tailgate.yaml"
-        path.write_text(yaml.safe_dump(_config(stage, directory, (listen, admin, http))))
+        path.write_text(yaml.safe_dump(_config(stage, plan, directory, (listen, admin, http))))
         for name in ("sidecar", "monitor"):
             stage.start(name, name, "-c", str(path))
         _await_ready(stage)
@@ -130,10 +151,10 @@ def _standin(stage: Stage, role: str, extra: tuple[str, ...]) -> str:
     return line
 
 
-def _config(stage: Stage, directory: Path, ports: tuple[int, int, int]) -> Json:
-    listen, admin, http = (f"127.0.0.1:{port}" for port in ports)
-    return {
-        "route": {"name": "demo"},
+def _config(stage: Stage, plan: Plan, directory: Path, addresses: tuple[str, str, str]) -> Json:
+    listen, admin, http = addresses
+    config: Json = {
+        "route": {"name": plan.route},
         "baseline": {"url": stage.urls["baseline"]},
         "candidate": {"url": stage.urls["candidate"]},
         # A minute is short: replay without regard to the cap that protects production.
@@ -142,10 +163,13 @@ def _config(stage: Stage, directory: Path, ports: tuple[int, int, int]) -> Json:
         # Two stand-ins on shared cores: their speed is the machine's, not a model's.
         "signals": {name: "show" for name, signal in SIGNALS.items() if signal.kind == "latency"},
         "sidecar": {"listen": listen, "admin": admin},
-        "http": {"listen": http},
+        "http": {"listen": http, "token_env": None if is_loopback(host_port(http)[0]) else TOKEN_ENV},
         "store": {"path": str(directory / "demo.duckdb"), "text": "full"},
         "spool": {"directory": str(directory / "spool")},
     }
+    for section, keys in plan.settings.items():
+        config[section] = {**config.get(section, {}), **keys}
+    return config
 
 
 def _await_ready(stage: Stage) -> None:
@@ -175,7 +199,7 @@ class Sent:
 
 async def send(url: str, plan: Plan, model: str, sent: Sent) -> None:
     """Open-loop traffic for `plan.seconds`; production's clients, so every failure counts."""
-    share = {plan.planted: PLANTED_SHARE} if plan.planted else None
+    share = {plan.planted: plan.share} if plan.planted else None
     limits = httpx.Limits(max_connections=128)
     async with (
         httpx.AsyncClient(base_url=url, timeout=60, limits=limits, trust_env=False) as client,
@@ -183,7 +207,7 @@ async def send(url: str, plan: Plan, model: str, sent: Sent) -> None:
     ):
         started = time.monotonic()
         for number, planned in enumerate(traffic(plan.seed, model=model, segment_share=share)):
-            due = started + number / RATE
+            due = started + number / plan.rate
             if due - started > plan.seconds:
                 return
             await asyncio.sleep(max(0.0, due - time.monotonic()))

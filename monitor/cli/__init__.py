@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "discover": ("discover", "slices that nobody declared: searched on one half, confirmed on the other"),
     "labels": ("labels", "send delayed labels to a running monitor"),
     "erase": ("erase", "forget a data subject"),
+    "selftest": ("selftest", "the canary of the canary: is a planted regression found and alerted?"),
     "config": ("config", "check, show or describe the configuration"),
     "standin": ("standin", "an OpenAI-compatible server with fault knobs, for tests and demos"),
 }

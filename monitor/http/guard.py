@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MAX_BODY_BYTES = 4 << 20
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_READING = frozenset({"/gate/flagger"})
+"""Writes nothing, although Flagger asks by POST; and its webhooks cannot carry a token."""
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -52,7 +54,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refuse(scope["method"], headers)
+        refusal = self._refuse(scope["method"], scope["path"], headers)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -61,7 +63,7 @@ class Guard:
         except _TooLarge:
             await _refusal(413, f"bodies are limited to {MAX_BODY_BYTES} bytes")(scope, receive, send)
 
-    def _refuse(self, method: str, headers: Headers) -> JSONResponse | None:
+    def _refuse(self, method: str, path: str, headers: Headers) -> JSONResponse | None:
         if self._loopback and _hostname(f"//{headers.get('host', '')}") not in _LOCAL:
             return _refusal(421, "unknown Host; bind http.listen to this address to allow it")
         if method in _SAFE:
@@ -72,7 +74,7 @@ class Guard:
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > MAX_BODY_BYTES:
             return _refusal(413, f"bodies are limited to {MAX_BODY_BYTES} bytes")
-        if self._token and not _authorised(headers, self._token):
+        if self._token and path not in _READING and not _authorised(headers, self._token):
             return _refusal(401, "a bearer token is required (http.token_env)")
         return None
 

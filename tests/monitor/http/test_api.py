@@ -191,6 +191,14 @@ def test_not_ready_says_why(service: FixedService, client: httpx.Client) -> None
     assert (response.status_code, response.text) == (503, "not ready: starting\n")
 
 
+def test_flagger_cannot_send_a_token_and_needs_none(service: FixedService) -> None:
+    service.state = verdict("ok")
+    with serving(service, token="secret") as client:
+        assert client.post("/gate/flagger", json={"name": "app"}).status_code == 200
+        foreign = {"origin": "http://elsewhere.example"}
+        assert client.post("/gate/flagger", json={}, headers=foreign).status_code == 403
+
+
 def test_writes_need_the_token_and_reads_do_not(service: FixedService) -> None:
     with serving(service, token="secret") as client:
         assert client.get("/api/v1/verdict").status_code == 200
