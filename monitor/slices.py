@@ -76,13 +76,20 @@ def from_store(path: Path, signals: Sequence[str] = (), dimensions: Sequence[str
         raise StoreError(f"{path}: no such database")
     try:
         connection = duckdb.connect(str(path), read_only=True)
-        _load_maps(
-            connection,
-            """SELECT s.signal, p.prompt_key AS key, s.x, s.x0, p.segments
-               FROM scores s JOIN pairs p USING (seq) WHERE NOT coalesce(list_contains(p.flags, 'repeat'), false)""",
-        )
+        return from_scores(connection, signals, dimensions)
     except duckdb.Error as error:
         raise StoreError(f"{path}: {str(error).splitlines()[0]} (stop the monitor first?)") from error
+
+
+def from_scores(
+    connection: duckdb.DuckDBPyConnection, signals: Sequence[str] = (), dimensions: Sequence[str] = ()
+) -> Slices:
+    """Every score of tables or views `pairs` and `scores`, as a store or its export has them."""
+    _load_maps(
+        connection,
+        """SELECT s.signal, p.prompt_key AS key, s.x, s.x0, p.segments
+           FROM scores s JOIN pairs p USING (seq) WHERE NOT coalesce(list_contains(p.flags, 'repeat'), false)""",
+    )
     return _finish(connection, signals, dimensions)
 
 

@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "funnel": ("funnel", "where every request ended: why is nothing mirrored?"),
     "report": ("report", "the weekly drift report"),
     "discover": ("discover", "slices that nobody declared: searched on one half, confirmed on the other"),
+    "export": ("export", "a stopped monitor's database as Parquet"),
+    "sql": ("sql", "any question to exported pairs and scores"),
     "labels": ("labels", "send delayed labels to a running monitor"),
     "erase": ("erase", "forget a data subject"),
     "selftest": ("selftest", "the canary of the canary: is a planted regression found and alerted?"),

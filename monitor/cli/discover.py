@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
+from monitor.cli.archived import archive_of, archive_options
 from monitor.discovery import Found, Half, Options, discover
 from monitor.errors import UsageError
-from monitor.slices import Slices, from_files, from_store
+from monitor.slices import Slices, from_files, from_scores, from_store
 
 _HEADINGS = ("signal", "searched", "other half", "floor", "excess, 95 %", "p (Holm)", "news")
 
@@ -22,6 +24,7 @@ _HEADINGS = ("signal", "searched", "other half", "floor", "excess, 95 %", "p (Ho
 @click.command("discover")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--db", type=click.Path(path_type=Path), help="A store that no monitor has open.")
+@archive_options
 @click.option("--signal", "signals", multiple=True, help="Only these signals; default: all in the input.")
 @click.option("--dimension", "dimensions", multiple=True, help="Only these dimensions; default: all.")
 @click.option(
@@ -56,6 +59,8 @@ def command(
     *,
     files: tuple[Path, ...],
     db: Path | None,
+    archive: str | None,
+    route: str | None,
     signals: tuple[str, ...],
     dimensions: tuple[str, ...],
     floor: float | None,
@@ -71,12 +76,17 @@ def command(
     replay's) and signal, and one column per dimension; or what `score --pairs-out` writes. A find is
     a proposal, not a verdict: watch it with the printed `crosses` line; its evidence starts from zero.
     """
-    if bool(files) == bool(db):
-        raise UsageError("give FILES or --db, and not both")
-    slices = from_store(db, signals, dimensions) if db else from_files(files, signals, dimensions)
-    options = Options(slices.dimensions, order, least, limit, floor, allowed)
-    found = discover(slices.query, {s: slices.relation(s) for s in slices.signals}, options)
-    (_print_json if form == "json" else _print_table)(slices, found)
+    if sum(map(bool, (files, db, archive))) != 1:
+        raise UsageError("give one of FILES, --db and --archive")
+    with ExitStack() as stack:
+        if archive:
+            opened = stack.enter_context(archive_of(archive, route))
+            slices = from_scores(opened.connection, signals, dimensions)
+        else:
+            slices = from_store(db, signals, dimensions) if db else from_files(files, signals, dimensions)
+        options = Options(slices.dimensions, order, least, limit, floor, allowed)
+        found = discover(slices.query, {s: slices.relation(s) for s in slices.signals}, options)
+        (_print_json if form == "json" else _print_table)(slices, found)
 
 
 def _row(found: Found) -> dict[str, Any]:

@@ -1,16 +1,24 @@
-"""`tailgate report`: the weekly drift report from a stopped monitor's database, or a copy of it."""
+"""`tailgate report`: the weekly drift report from exported files, or from a stopped monitor's database."""
 
 from __future__ import annotations
 
 import re
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from monitor.cli.archived import archive_of, archive_options
 from monitor.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from monitor.parquet.reading import Archive
+    from monitor.store import Store
 
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _STEPS = 24
@@ -31,10 +39,10 @@ def moment(text: str, now: float) -> float:
 @click.command("report")
 @click.option(
     "--db",
-    required=True,
     type=click.Path(path_type=Path, dir_okay=False),
     help="database of a stopped monitor",
 )
+@archive_options
 @click.option("--since", default="7d", show_default=True, help="start of the window: 7d, 12h or a date")
 @click.option("--until", default=None, help="its end [default: now]")
 @click.option(
@@ -47,26 +55,47 @@ def moment(text: str, now: float) -> float:
     default=None,
     help="[default: by the file's name, else html]",
 )
-def command(db: Path, since: str, until: str | None, output: Path | None, format_: str | None) -> None:
+def command(
+    *,
+    db: Path | None,
+    archive: str | None,
+    route: str | None,
+    since: str,
+    until: str | None,
+    output: Path | None,
+    format_: str | None,
+) -> None:
     """The drift report: median against tail, reasons, latency, calibration, worst pairs, data quality."""
     from monitor.report.gather import gather
     from monitor.report.model import Window
     from monitor.report.render import FORMATS
-    from monitor.store import Store
 
     now = time.time()
     window = Window(moment(since, now), now if until is None else moment(until, now))
     if window.since >= window.until:
         raise UsageError("--since must lie before --until")
-    if not db.exists():
-        raise StoreError(f"{db}: no such database")
-    store = Store(db)
-    try:
-        with Steps() as steps:
-            report = gather(store, window, now, steps)
-    finally:
-        store.close()
+    with _opened(db, archive, route, window.before.since) as store, Steps() as steps:
+        report = gather(store, window, now, steps)
     _write(FORMATS[format_ or _format(output)](report), output)
+
+
+@contextmanager
+def _opened(
+    db: Path | None, archive: str | None, route: str | None, since: float
+) -> Iterator[Store | Archive]:
+    """What the report is made from; `since` is where its reference window begins."""
+    if (db is None) == (archive is None):
+        raise UsageError("give --db or --archive, and not both")
+    if archive is not None:
+        with archive_of(archive, route, since) as opened:
+            yield opened
+        return
+    from monitor.store import Store
+
+    if db is None or not db.exists():
+        raise StoreError(f"{db}: no such database")
+    with closing(Store(db)) as store:
+        yield store
 
 
 def _format(output: Path | None) -> str:

@@ -22,6 +22,7 @@ from monitor.hypotheses import Settings, tests_of
 from monitor.intervals import newcombe
 from monitor.logged import segments_of_row
 from monitor.outlook import verdict_of
+from monitor.parquet.reading import Archive
 from monitor.records import SegmentVerdict, Verdict
 from monitor.report.drift import input_drift
 from monitor.report.lines import lines_of, worst_lines
@@ -45,7 +46,7 @@ Row = tuple[Any, ...]
 class Gathering:
     """One report's questions to the store."""
 
-    def __init__(self, store: Store, window: Window, now: float, step: Step) -> None:
+    def __init__(self, store: Store | Archive, window: Window, now: float, step: Step) -> None:
         self.store, self.window, self.now, self.step = store, window, now, step
         # DuckDB takes 80 % of the machine otherwise; beyond this it spills to disk beside the database.
         store.query(f"SET memory_limit = '{MEMORY}'")
@@ -88,6 +89,11 @@ class Gathering:
     def live(self) -> Verdict | None:
         """The live verdict, unless so much lies behind the last snapshot that it would take minutes."""
         self.step("live state")
+        if isinstance(self.store, Archive):
+            self.gaps.append(
+                "the live state is left out: exported files hold what was closed, not what stands"
+            )
+            return None
         snapshot = self.store.snapshot()
         block = snapshot.block if snapshot else 0
         ((behind,),) = self.store.query("SELECT count(*) FROM pairs WHERE block > $block", {"block": block})
@@ -212,7 +218,7 @@ def _identity(text: str) -> str:
     return ", ".join(str(part) for part in parts if part) if isinstance(parts, list) else text
 
 
-def gather(store: Store, window: Window, now: float, step: Step = lambda _words: None) -> Report:
+def gather(store: Store | Archive, window: Window, now: float, step: Step = lambda _words: None) -> Report:
     """The report over `window` as of `now`; `step` hears what is being done. Raises StoreError."""
     asking = Gathering(store, window, now, step)
     live = asking.live()
@@ -264,7 +270,7 @@ def _funnel(live: Verdict | None) -> dict[str, Any]:
     return {**{stage: getattr(funnel, stage) for stage in stages}, "skipped": dict(funnel.skipped)}
 
 
-def _versions(store: Store) -> dict[str, str]:
+def _versions(store: Store | Archive) -> dict[str, str]:
     return {"tailgate": version("tailgate"), "duckdb": duckdb.__version__, "store": store.id}
 
 

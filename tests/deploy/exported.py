@@ -40,6 +40,7 @@ def _sidecar_page() -> str:
 def _monitor_page() -> str:
     metrics = Metrics("r", 5)
     metrics.reloaded(1.0, ok=True)
+    metrics.exported(1, 1.0)
     metrics.redacted({"email": 1})
     answer = Completion(
         "x", output_tokens=1, input_tokens=1, duration_seconds=0.1, time_to_first_token_seconds=0.1

@@ -1,0 +1,223 @@
+"""Where exported files lie: a local directory, or a bucket (`s3://`) through pyarrow.
+
+Files appear whole or not at all: a rename, or the completion of an upload. DuckDB 2.0 has no httpfs that
+can be installed without its extension server, so objects are fetched once and read locally; a report
+asks some fifteen questions of the same rows.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from tempfile import mkdtemp
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+from weakref import finalize
+
+from monitor.errors import ConfigError, StoreError
+
+_DRAFTS = ".drafts"
+
+
+class Place(Protocol):
+    """Files by relative name. Every method raises StoreError with the address and the reason."""
+
+    location: str
+
+    def names(self, folder: str = "") -> list[str]:
+        """Names of all files below `folder`, sorted."""
+
+    def draft(self) -> Path:
+        """A local path for a new file, on the file system from which `put` is cheapest."""
+
+    def put(self, draft: Path, name: str) -> None:
+        """Publish a draft under `name`, replacing what is there; the draft is gone afterwards."""
+
+    def fetch(self, names: Sequence[str]) -> list[Path]:
+        """Local paths of files, to read; those that are gone are left out."""
+
+    def delete(self, name: str) -> None:
+        """Delete a file; one that is gone is no error."""
+
+    def age(self, name: str) -> float:
+        """Seconds since the file was written; 0 where it is gone."""
+
+    def forget(self) -> None:
+        """Drop local copies of what was fetched."""
+
+
+def place_of(location: str) -> Place:
+    """The place that `export.directory` names. Raises ConfigError, StoreError."""
+    if "://" not in location:
+        return Directory(Path(location))
+    return Bucket(location)
+
+
+class Directory:
+    """A directory of this machine or a mounted one."""
+
+    def __init__(self, root: Path) -> None:
+        self.location = str(root)
+        self._root = root
+        self._count = 0
+
+    def names(self, folder: str = "") -> list[str]:
+        start = self._root / folder
+        found = []
+        for directory, folders, files in os.walk(start):
+            folders[:] = [name for name in folders if name != _DRAFTS]
+            below = Path(directory).relative_to(self._root)
+            found += [(below / name).as_posix() for name in files]
+        return sorted(found)
+
+    def draft(self) -> Path:
+        self._count += 1
+        drafts = self._root / _DRAFTS
+        try:
+            drafts.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _failed(drafts, error) from error
+        return drafts / f"{os.getpid()}-{self._count}"
+
+    def put(self, draft: Path, name: str) -> None:
+        target = self._root / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sync(draft)
+            draft.replace(target)
+        except OSError as error:
+            raise _failed(target, error) from error
+
+    def fetch(self, names: Sequence[str]) -> list[Path]:
+        return [path for name in names if (path := self._root / name).exists()]
+
+    def delete(self, name: str) -> None:
+        try:
+            (self._root / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise _failed(self._root / name, error) from error
+
+    def age(self, name: str) -> float:
+        try:
+            return max(0.0, time.time() - (self._root / name).stat().st_mtime)
+        except OSError:
+            return 0.0
+
+    def forget(self) -> None:
+        return
+
+
+class Bucket:
+    """`s3://bucket/prefix?region=…&endpoint_override=host:port&scheme=http`; credentials from AWS_*."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self._fs, self._root = _filesystem(location)
+        self._scratch = Path(mkdtemp(prefix="tailgate-"))
+        finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self._fetched: dict[str, int] = {}
+        self._count = 0
+
+    def names(self, folder: str = "") -> list[str]:
+        from pyarrow.fs import FileSelector
+
+        start = str(PurePosixPath(self._root) / folder)
+        try:
+            infos = self._fs.get_file_info(FileSelector(start, recursive=True, allow_not_found=True))
+        except OSError as error:
+            raise _failed(self.location, error) from error
+        return sorted(str(PurePosixPath(info.path).relative_to(self._root)) for info in infos if info.is_file)
+
+    def draft(self) -> Path:
+        self._count += 1
+        return self._scratch / f"draft-{self._count}"
+
+    def put(self, draft: Path, name: str) -> None:
+        try:
+            with draft.open("rb") as source, self._fs.open_output_stream(self._path(name)) as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+            size = self._info(name).size
+        except OSError as error:
+            raise _failed(f"{self.location}: {name}", error) from error
+        if size != draft.stat().st_size:
+            # The upload was completed although reading the draft had failed.
+            self.delete(name)
+            raise StoreError(f"{self.location}: {name} arrived with {size} bytes and was deleted")
+        draft.unlink()
+
+    def fetch(self, names: Sequence[str]) -> list[Path]:
+        return [path for name in names if (path := self._fetch(name)) is not None]
+
+    def _fetch(self, name: str) -> Path | None:
+        info = self._info(name)
+        if not info.is_file:
+            return None
+        path = self._scratch / name
+        if self._fetched.get(name) != info.mtime_ns:  # an erasure replaces files
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with self._fs.open_input_stream(info.path) as source, path.open("wb") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                raise _failed(f"{self.location}: {name}", error) from error
+            self._fetched[name] = info.mtime_ns
+        return path
+
+    def delete(self, name: str) -> None:
+        try:
+            self._fs.delete_file(self._path(name))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _failed(f"{self.location}: {name}", error) from error
+
+    def age(self, name: str) -> float:
+        info = self._info(name)
+        return max(0.0, time.time() - info.mtime_ns / 1e9) if info.is_file else 0.0
+
+    def forget(self) -> None:
+        for name in self._fetched:
+            (self._scratch / name).unlink(missing_ok=True)
+        self._fetched.clear()
+
+    def _path(self, name: str) -> str:
+        return str(PurePosixPath(self._root) / name)
+
+    def _info(self, name: str) -> Any:
+        try:
+            return self._fs.get_file_info(self._path(name))
+        except OSError as error:
+            raise _failed(f"{self.location}: {name}", error) from error
+
+
+def _filesystem(location: str) -> tuple[Any, str]:
+    if urlsplit(location).password is not None:
+        raise ConfigError("export.directory: no secrets in the URL; set AWS_ACCESS_KEY_ID and its like")
+    try:
+        from pyarrow.fs import FileSystem
+    except ImportError as error:
+        raise ConfigError(f"export.directory: {location} needs `pip install tailgate[s3]`") from error
+    try:
+        filesystem, root = FileSystem.from_uri(location)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"export.directory: {location}: {error}") from error
+    return filesystem, root
+
+
+def _sync(path: Path) -> None:
+    """Bytes before name: after a power cut a published file is whole."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _failed(where: object, error: OSError) -> StoreError:
+    reason = error.strerror or str(error).partition("\n")[0]
+    return StoreError(f"{where}: {reason}")
