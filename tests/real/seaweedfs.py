@@ -56,7 +56,7 @@ def serving(directory: Path) -> Iterator[str]:
     (directory / "data").mkdir()
     flags = [f"-{part}.port={port}" for part, port in zip(_PARTS, ports, strict=False)]
     flags += [f"-{part}.port.grpc={port}" for part, port in zip(_PARTS, ports[len(_PARTS) :], strict=True)]
-    command = [program(), "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={directory / 'data'}", "-s3",
+    command = [str(program()), "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={directory / 'data'}", "-s3",
                f"-s3.config={identity}", "-master.volumeSizeLimitMB=64", "-volume.max=40", *flags]  # fmt: skip
     with (
         (directory / "weed.log").open("wb") as log,
