@@ -14,7 +14,7 @@ _NAMES = {
 
 FRENCH = Tongue(
     code="fr",
-    gate=r"\b(?:de|en|un|ce|que|du|au|par|votre|vous|réponse|texte|avec|les|dans|une|le|la|des|et|est|pour|quel\w*|répond\w*|écri\w+)\b",
+    gate=r"\b(?:de|en|un|ce|que|du|au|par|votre|vous|réponse|texte|avec|les|dans|une|le|la|des|et|est|pour|quel\w*|répond\w*|écri\w+|ta|ton|tes|sans|aucune?|toute?s?|utilis\w+|donne\w*|doit|doivent)\b",
     cues={
         "words": ("mot",),
         "characters": ("caractère",),
@@ -132,10 +132,10 @@ FRENCH = Tongue(
     parts=r"(?:sections?|parties?|passages?|phrases?|extraits?|éléments|segments|mots)\b",
     times=r"(?:fois|occurrences?|reprises)\b",
     once={},
-    highlight=r"surbrillance|mett\w+ en (?:avant|évidence)|surlign\w+|soulign\w+|italique|mise en évidence",
+    highlight=r"surbrillance|me(?:ts?|tt\w+) en (?:avant|évidence)|surlign\w+|soulign\w+|italique|mise en évidence",
     capital_words=r"mots?\b(?:\s+[\w']+){0,4}?\s+(?:lettres )?(?:majuscules?|capitales?)",
-    all_capital=r"(?:uniquement|seulement|entièrement|intégralement|exclusivement|tout|que)\b(?:\s+[\w']+){0,4}?\s+(?:lettres )?(?:majuscules|capitales)\b(?!\s+(?:moins|au))|aucune (?:lettre )?minuscule",
-    all_lower=r"(?:uniquement|seulement|entièrement|intégralement|exclusivement|tout|que)\b(?:\s+[\w']+){0,6}?\s+(?:lettres )?minuscules\b|(?:aucune|sans|pas de) (?:lettres? )?(?:majuscule|capitale)s?|majuscules (?:est|sont) (?:strictement )?interdite",
+    all_capital=r"(?:uniquement|seulement|entièrement|intégralement|exclusivement|toute?|que)\b(?:\s+[\w']+){0,5}?\s+(?:lettres )?(?:majuscules|capitales)\b(?!\s+(?:moins|au))|aucune (?:lettre )?minuscule",
+    all_lower=r"(?:uniquement|seulement|entièrement|intégralement|exclusivement|toute?|que)\b(?:\s+[\w']+){0,6}?\s+(?:lettres )?minuscules\b|(?:aucune|sans|pas de) (?:lettres? )?(?:majuscule|capitale)s?|majuscules (?:est|sont) (?:strictement )?interdite",
     case_name="french",
     no_comma=r"\b(?:ne|n'|sans|évit\w+|aucune|pas)\b[^.\n]{0,60}\bvirgules?\b",
     keyword=r"\b(?:mots?(?:[- ]clés?)?|termes?|expressions?)\b",
@@ -144,7 +144,7 @@ FRENCH = Tongue(
     edge=r"\b(?:commenc|débu|démarr|termin|conclu|fini|achev|suiv|après|titr|introdui|répét|reprodui|paragraphe)\w*",
     usage=r"\b(?:utilis\w+|emplo\w+|inclu\w+|intégr\w+|conten\w+|contien\w+|apparaît\w*|apparais\w+|mentionn\w+|incorpor\w+|recour\w+|présent\w*|usage|figur\w+)\b",
     title=r"##[^#\n]{1,60}##|<<[^<>\n]{1,60}>>|\bdoubles? (?:dièses?|chevrons?)\b",
-    quotation=r"\b(?:encadr\w+|entour\w+|mett\w+|enferm\w+|envelopp\w+|plac\w+)\b[^.\n]{0,70}\bguillemets\b|entre guillemets doubles",
+    quotation=r"\b(?:encadr\w+|entour\w+|me(?:ts?|tt\w+)|enferm\w+|envelopp\w+|plac\w+)\b[^.\n]{0,70}\bguillemets\b|entre guillemets doubles",
     ending=r"\b(?:termin\w+|conclu\w+|fini\w+|achev\w+|clôtur\w+)\b(?:(?!post|P\.)[^.\n\"“«:]){0,60}?\b(?:par|avec|sur)\b(?:(?!post|P\.)[^\"“«\n:.]){0,50}?",
     starting=r"\b(?:commenc\w+|début\w+)\b (?:toujours )?votre (?:réponse|texte) (?:par|avec)\b[^\"“«\n.]{0,40}?",
     two_responses=r"\b(?:deux|2)\b",

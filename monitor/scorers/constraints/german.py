@@ -12,7 +12,7 @@ _NAMES = {
 
 GERMAN = Tongue(
     code="de",
-    gate=r"\b(?:was|ist|wie|ein|auf|für|den|dem|von|zu|die|der|das|deine?|und|mit|eine?|nicht|antwort\w*|schreib\w*|verwende\w*|erklär\w*)\b",
+    gate=r"\b(?:was|ist|wie|ein|auf|für|den|dem|von|zu|die|der|das|deine?|und|mit|eine?|nicht|antwort\w*|schreib\w*|verwende\w*|erklär\w*|benutz\w*|nutze\w*|keine?n?|alles|alle|ganze\w*|soll\w*|muss|müssen|höchstens|mindestens|genau|in|vermeide\w*)\b",
     cues={
         "words": (
             "wort",
@@ -112,8 +112,8 @@ GERMAN = Tongue(
     once={"einmal": 1, "zweimal": 2, "dreimal": 3, "viermal": 4, "fünfmal": 5},
     highlight=r"hervorheb\w*|hervor\b|markier\w*|kursiv",
     capital_words=r"(?:Wörter|Worte|Wort)\b(?:\s+\w+){0,3}?\s+Großbuchstaben",
-    all_capital=r"(?:nur|ausschließlich|komplett|vollständig)(?:\s+\w+){0,2}?\s+Großbuchstaben",
-    all_lower=r"(?:nur|ausschließlich|komplett|vollständig)(?:\s+\w+){0,2}?\s+Kleinbuchstaben|(?:keine|ohne) Großbuchstaben",
+    all_capital=r"(?:nur|ausschließlich|komplett|vollständig|alles|ganze\w*)(?:\s+\w+){0,2}?\s+Großbuchstaben",
+    all_lower=r"(?:nur|ausschließlich|komplett|vollständig|alles|ganze\w*)(?:\s+\w+){0,2}?\s+Kleinbuchstaben|(?:keine|ohne) Großbuchstaben",
     case_name="german",
     no_comma=r"\b(?:keine?|ohne|nicht|vermeide\w*)\b[^.\n]{0,40}\bKomm(?:a|as|ata)\b",
     keyword=r"\b(?:Wort|Wörter|Worte|Begriffe?|Schlüssel(?:wort|wörter)|Ausdrücke?)\b",

@@ -90,7 +90,12 @@ def _structure(text: str) -> Iterator[Constraint]:
     bullets = (rf"{_N}(?:個|つ|点)の箇条書き", rf"箇条書きで{_N}(?:個|つ|点)")
     yield from _count("detectable_format:number_bullet_lists", "num_bullets", bullets, text)
     if "番号付きリスト" in text:
-        items = (rf"{_N}(?:個|つ)の番号付きリスト", rf"(?:トップ|ベスト){_N}", rf"{_N}(?:個|つ|選|人|年間)")
+        items = (
+            rf"{_N}(?:個|つ)の番号付きリスト",
+            rf"番号付きリストで{_N}(?:個|つ|項目|件|点)",
+            rf"(?:トップ|ベスト){_N}",
+            rf"{_N}(?:個|つ|選|人|年間)",
+        )
         yield from _count("detectable_format:number_numbered_lists", "num_items", items, text)
     if "《" in text:
         marks = (rf"{_N}(?:個|つ|箇所|か所)の?(?:\S{{1,8}})?を?[^。\n]{{0,6}}《", rf"{_N}(?:個|つ|箇所|か所)")
@@ -106,13 +111,16 @@ def _structure(text: str) -> Iterator[Constraint]:
 def _wrappings(text: str) -> Iterator[Constraint]:
     if re.search(r"\*{6}|アスタリスク(?:6|６|六)", text) and re.search(r"[2２二](?:種類|つ|通り)", text):
         yield constraint("combination:two_responses", "ja")
-    if "タイトル" in text and re.search(r"二重(?:鉤|かぎ|カギ)?括弧|『[^』\n]{1,40}』", text):
+    if "タイトル" in text and re.search(r"二重(?:鉤|かぎ|カギ)?括弧|『[^』\n]{0,40}』", text):
         yield constraint("detectable_format:title", "ja", mark="『")
     if re.search(r"(?<!二重)(?:鉤|かぎ|カギ)括弧で(?:囲|括)|「」で(?:囲|括)", text):
         yield constraint("startend:quotation", "ja")
     if asks_json(text):
         yield constraint("detectable_format:json_format", "ja")
-    postscript = re.search(r"(P\.\s?P\.\s?S\.?|P\.\s?S\.|追伸)\s?で始まる", text)
+    postscript = re.search(
+        r"(P\.\s?P\.\s?S\.?|P\.\s?S\.|追伸)(?:\s?で始まる|を[^。\n]{0,12}(?:付け|つけ|加え|追加|入れ|書))",
+        text,
+    )
     if postscript:
         plain = postscript[1].replace(" ", "")
         yield constraint(
@@ -127,8 +135,8 @@ def _wrappings(text: str) -> Iterator[Constraint]:
 
 _SIMPLE = (
     (r"漢字[^。\n]{0,25}(?:ふりがな|ルビ|振り仮名)", "letters:furigana"),
-    (r"ひらがな(?:だけ|のみ)", "letters:hiragana_only"),
-    (r"カタカナ(?:だけ|のみ)", "letters:katakana_only"),
+    (r"ひらがな(?:だけ|のみ)|(?:すべて|全て|全部|全文|全体)[^。\n]{0,6}?ひらがなで", "letters:hiragana_only"),
+    (r"カタカナ(?:だけ|のみ)|(?:すべて|全て|全部|全文|全体)[^。\n]{0,6}?カタカナで", "letters:katakana_only"),
     (r"ひらがなを[^。\n]{0,12}(?:使わ|用い|使用し)な", "letters:no_hiragana"),
     (r"カタカナを[^。\n]{0,12}(?:使わ|用い|使用し)な", "letters:no_katakana"),
     (r"数字[^。\n]{0,15}漢数字", "letters:kansuuji"),

@@ -26,8 +26,11 @@ _SIX_STARS = re.compile(
 )
 _IN = re.compile(r"\b(?:in|en|auf)\s+(?:just |only |seulement |solo |sólo |nur )?$", re.IGNORECASE)
 _EACH = re.compile(r"\b(?:each|every|per|chaque|cada|jede[rsnm]?)\b[^.\n]*$", re.IGNORECASE)
+# "the report is over 300 words long" describes, "it should be over 300 words long" demands
+_LONG = re.compile(r" long\b")
+_OUGHT = re.compile(r"\b(?:should|must|needs?|ha(?:s|ve) to|make|keep|write|be)\b", re.IGNORECASE)
 _POSTSCRIPT = re.compile(
-    r"(?:\bpost-?scriptum\b|\bpostscript\b|\bposdata\b|\bpostdata\b|\bwith an? |\badd an? |\binclude an? )[^.\n]{0,50}?[\"'“«]?"
+    r"(?:(?i:\bpost[- ]?scriptum\b|\bpost ?script\b|\bposdata\b|\bpostdata\b|\b(?:with|add|include|append|write|put) an? ))[^.\n]{0,50}?[\"'“«]?"
     r"(?P<mark>P\.\s?P\.\s?S\b|P\.\s?S\.|P\.-S\.|p\.-s\.|P-S\b|PS\b|P\.\s?D\.|Nota\b)",
 )  # fmt: skip
 _CODE = re.compile(
@@ -60,9 +63,10 @@ def mined(system: str, prompt: str) -> tuple[Constraint, ...]:
 
 
 def _spoken(text: str) -> list[Tongue]:
-    """The languages of which two different function words occur, most first; English where none does."""
+    """The languages of which two different function words occur (one, where none has two), most first."""
     words = {tongue: len(set(rx(tongue.gate).findall(text[:1500].casefold()))) for tongue in TONGUES}
-    return sorted((t for t in TONGUES if words[t] >= 2), key=lambda t: -words[t]) or [ENGLISH]
+    least = min(2, max(words.values()))
+    return sorted((t for t in TONGUES if words[t] >= max(1, least)), key=lambda t: -words[t]) or [ENGLISH]
 
 
 def _latin(tongue: Tongue, text: str, prompt: str) -> Iterator[Constraint]:
@@ -82,7 +86,8 @@ def _lengths(tongue: Tongue, text: str, small: str) -> Iterator[Constraint]:
             before = text[max(0, bound.start - 40) : bound.start]
             if family == "sentences" and bound.plain and _IN.search(before):
                 bound = replace(bound, plain=False)  # noqa: PLW2901  "in two sentences" is exact
-            if not bound.plain and not _EACH.search(before):
+            described = _LONG.match(text, bound.end) and not _OUGHT.search(before)
+            if not bound.plain and not described and not _EACH.search(before):
                 yield from limits(tongue, kind, bound, count, "relation")
     if tongue.cued("paragraphs", small):
         yield from _paragraphs(tongue, text)

@@ -14,7 +14,7 @@ _NAMES = {
 
 SPANISH = Tongue(
     code="es",
-    gate=r"\b(?:de|en|y|sin|que|se|lo|un|tu|respuesta|los|las|con|una|el|del|para|por|cómo|qué|respond\w+|escrib\w+)\b",
+    gate=r"\b(?:de|en|y|sin|que|se|lo|un|tu|respuesta|los|las|con|una|el|del|para|por|cómo|qué|respond\w+|escrib\w+|la|usar?|utili[cz]\w+|debe\w*|incluy\w+|exactamente|toda|solo|sólo)\b",
     cues={
         "words": ("palabra",),
         "characters": ("caracteres",),
@@ -128,8 +128,8 @@ SPANISH = Tongue(
     once={},
     highlight=r"resalt\w+|destac\w+|subray\w+|cursiva",
     capital_words=r"palabras?(?:\s+\w+){0,4}?\s+(?:letras )?mayúsculas",
-    all_capital=r"(?:sólo|solo|solamente|únicamente|completamente|enteramente|exclusivamente|todo|totalmente)\b(?:\s+\w+){0,3}?\s+(?:letras )?mayúsculas\b|ninguna (?:letra )?minúscula",
-    all_lower=r"(?:sólo|solo|solamente|únicamente|completamente|enteramente|exclusivamente|todo|totalmente)\b(?:\s+\w+){0,3}?\s+(?:letras )?minúsculas\b|(?:ninguna|sin) (?:letras? )?mayúsculas?",
+    all_capital=r"(?:sólo|solo|solamente|únicamente|completamente|enteramente|exclusivamente|tod[oa]|totalmente)\b(?:\s+\w+){0,5}?\s+(?:letras )?mayúsculas\b|ninguna (?:letra )?minúscula",
+    all_lower=r"(?:sólo|solo|solamente|únicamente|completamente|enteramente|exclusivamente|tod[oa]|totalmente)\b(?:\s+\w+){0,5}?\s+(?:letras )?minúsculas\b|(?:ninguna|sin) (?:letras? )?mayúsculas?",
     case_name="spanish",
     no_comma=r"\b(?:no|sin|evit\w+|ninguna)\b[^.\n]{0,50}\bcomas?\b",
     keyword=r"\b(?:palabras?(?: clave)?|términos?|expresión)\b",

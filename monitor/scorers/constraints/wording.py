@@ -19,6 +19,11 @@ _BARE_LIST = re.compile(
 _SHUN = re.compile(
     r"\W*(?:please |veuillez |por favor |bitte )?(?:avoid|exclud|omit|évit|evit|vermeid)", re.IGNORECASE
 )
+_NOT_ALL = re.compile(
+    r"(?:\bnot|n['’]t|\bnever|\bavoid\w*|\bwithout)\b[^.\n]{0,12}\ball[- ](?:capitals?|caps|upper)",
+    re.IGNORECASE,
+)
+_KEY = re.compile(r"key|clé|clave|schlüssel", re.IGNORECASE)
 _SINGLE = re.compile(r"\s+([^\W\d_][\w'-]{1,30})\b")
 _LETTER = re.compile(r"\s*[\"'“‘«„]?\s?([^\W\d]|#|!|\?)\s?[\"'”’»“]?(?![\w'])", re.IGNORECASE)
 _HASHTAGS = re.compile(r"\bhashtags?\b", re.IGNORECASE)
@@ -33,7 +38,7 @@ def quoted(text: str) -> list[str]:
     return [next(group for group in groups if group).strip() for groups in QUOTED.findall(text)]
 
 
-_MENTION = r"[\"“«„‘']|#|accents?\b|chiffres\b|tildes?\b|acent"
+_MENTION = r"[\"“«„‘']|#|accents?\b|chiffres?\b|tildes?\b|acent"
 
 
 def wording(tongue: Tongue, text: str, small: str, prompt: str) -> Iterator[Constraint]:
@@ -60,7 +65,7 @@ def _clauses(tongue: Tongue, text: str) -> Iterator[Constraint]:
 
 
 def _case(tongue: Tongue, text: str) -> Iterator[Constraint]:
-    without_words = rx(tongue.capital_words).sub(" ", text)
+    without_words = _NOT_ALL.sub(" ", rx(tongue.capital_words).sub(" ", text))
     if rx(tongue.all_capital).search(without_words):
         yield constraint(f"change_case:{tongue.case_name}_capital", tongue.code)
     elif rx(tongue.all_lower).search(without_words):
@@ -221,7 +226,7 @@ def _special(tongue: Tongue, clause: str) -> Iterator[Constraint]:
     if tongue.code == "fr" and _negated(tongue, clause):
         if re.search(r"\baccents?\b", clause):
             yield constraint("special_character:no_accents", "fr")
-        if re.search(r"\bchiffres\b", clause):
+        if re.search(r"\bchiffres?\b", clause):
             yield constraint("detectable_content:no_digits", "fr")
     if tongue.code == "es":
         for bound in bounds(tongue, r"palabras? (?:con tildes?|acentuadas?|con acentos?)|tildes", clause):
@@ -275,7 +280,8 @@ def _listed(tongue: Tongue, clause: str) -> Iterator[Constraint]:
     if rx(tongue.edge).search(clause) or not (usage or _SHUN.match(clause)):
         return
     items = _near_quotes(clause[noun.end() :], 25) if noun else ()
-    if not items and noun and (negated or clause[noun.end() : noun.end() + 1] == ":"):
+    listed = noun and (clause[noun.end() : noun.end() + 1] == ":" or _KEY.search(noun.group()))
+    if not items and noun and (negated or listed):
         items = _bare_items(clause[noun.end() :])
     if not items and negated and usage:
         items = _near_quotes(clause[usage.end() :], 12)
