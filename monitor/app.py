@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +33,9 @@ from monitor.config import Config
 from monitor.config_file import secret
 from monitor.errors import BadInput, ConfigError
 from monitor.http.api import application
+from monitor.http.guard import Tokens
 from monitor.http.pages import pages
+from monitor.http.switch import Sidecar
 from monitor.metrics import Metrics
 from monitor.pairing import Pairing
 from monitor.parquet.places import Place, place_of
@@ -265,14 +268,25 @@ def _http(config: Config, service: Service) -> _Server:
     host, port = host_port(config.http.listen)
     app = application(
         service,
-        token=secret(config.http.token_env, "http.token_env"),
+        tokens=Tokens(
+            secret(config.http.token_env, "http.token_env"),
+            secret(config.http.read_token_env, "http.read_token_env"),
+        ),
         loopback=is_loopback(host),
-        pages=pages(service, config.sidecar.admin),
+        pages=pages(service, _switch(config), config.sampling.fraction),
     )
     settings = uvicorn.Config(
         app, host=host, port=port, log_level="warning", lifespan="off", access_log=False, server_header=False
     )
     return _Server(settings)
+
+
+def _switch(config: Config) -> Sidecar:
+    """Whom the kill switch tells; bound to every address, the sidecar is asked on this machine's own."""
+    host, port = host_port(config.sidecar.admin)
+    near = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host)  # noqa: S104  compared, not bound
+    admin = f"{near}:{port}" if near else config.sidecar.admin
+    return Sidecar(admin, os.environ.get(config.sidecar.token_env) if config.sidecar.token_env else None)
 
 
 def _handle_signals(service: Service, server: _Server) -> None:

@@ -47,13 +47,30 @@ def worst_pairs(
 
 
 def about(store: Store, segment: str, first_seq: int = 0) -> dict[str, list[Row]]:
-    """What the store knows of one segment: `history`, `reasons` and `alarms`, as rows of those queries."""
+    """What the store knows of one segment, as rows of the queries that the keys name."""
     where = {"first": first_seq, "parts": parts_of(segment)}
+    ((since,),) = store.query("SELECT min(received_at) FROM pairs WHERE seq >= $first", {"first": first_seq})
     return {
         "history": store.query("history", where),
         "reasons": store.query("reasons", where),
         "alarms": store.query("alarms", {"segment": segment}),
+        "trail": store.query("trail", {"segment": segment, "since": since or 0.0}),
+        "outcomes": store.query("outcomes", where),
     }
+
+
+def trails(store: Store, since: float) -> dict[tuple[str, str], list[tuple[float, float]]]:
+    """Evidence over time per (segment, signal): the newest steps as (UNIX seconds, evidence)."""
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for segment, signal, at, evidence in store.query("trails", {"since": since}):
+        found.setdefault((segment, signal), []).append((at, evidence))
+    return found
+
+
+def changes(store: Store) -> list[tuple[float, str]]:
+    """Which candidates served (since, identity), newest first."""
+    rows = store.query("SELECT since, identity FROM candidates ORDER BY since DESC LIMIT 20")
+    return [(since, identity) for since, identity in rows]
 
 
 def store_labels(store: Store, rows: Sequence[Row]) -> None:
@@ -73,15 +90,21 @@ def erase(store: Store, subject_key: str, now: float) -> int:
     store.write("DELETE FROM labels WHERE id IN (SELECT id FROM pairs WHERE subject_key = $key)", key)
     store.write("DELETE FROM scores WHERE seq IN (SELECT seq FROM pairs WHERE subject_key = $key)", key)
     store.write("DELETE FROM pairs WHERE subject_key = $key", key)
-    store.write("INSERT INTO audit VALUES ($now, 'erase', $detail)", {"now": now, "detail": f"{pairs} pairs"})
+    note(store, now, "erase", f"{pairs} pairs")
     store.write("CHECKPOINT")
     return int(pairs)
 
 
+def note(store: Store, now: float, action: str, detail: str) -> None:
+    """One line of the audit: what was done and how much, never to whom."""
+    values = {"now": now, "action": action, "detail": detail}
+    store.write("INSERT INTO audit VALUES ($now, $action, $detail)", values)
+
+
 def purge(store: Store, before: float) -> None:
-    """Delete pairs received before `before`, with their scores."""
-    store.write("purge_scores", {"before": before})
-    store.write("purge_pairs", {"before": before})
+    """Delete what is older than `before`: pairs with their scores, events, evidence over time."""
+    for query in ("purge_scores", "purge_pairs", "purge_trail", "purge_events"):
+        store.write(query, {"before": before})
 
 
 def oldest(store: Store) -> float | None:

@@ -6,7 +6,7 @@ segments that left the view leave the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client.core import (
@@ -55,6 +55,8 @@ class Board:
     candidate_up: bool = False
     info: Mapping[str, str] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    trails: Mapping[tuple[str, str], Sequence[tuple[float, float]]] = field(default_factory=dict)
+    """Evidence over time per (segment, signal), for the page alone."""
 
 
 def dimension_of(segment: str) -> str:

@@ -101,6 +101,11 @@ class Calibration:
     temperature: float | None
     table: tuple[Bin, ...]
 
+    @property
+    def points(self) -> tuple[tuple[float, float, float, float, int], ...]:
+        """The reliability curve to draw: (confidence, accuracy, lower, upper, answers) per bin."""
+        return tuple((b.confidence, b.accuracy, b.interval.lower, b.interval.upper, b.n) for b in self.table)
+
 
 def calibrations(
     outcomes: Iterable[Outcome], rng: np.random.Generator, bins: int = 10

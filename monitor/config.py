@@ -242,6 +242,10 @@ class Http(Strict):
         None,
         description="Environment variable with the bearer token for write endpoints; required beyond loopback.",
     )
+    read_token_env: str | None = Field(
+        None,
+        description="Environment variable with a token that reading needs too, as a bearer token or a browser's password; default: reading needs none. Health and Flagger's gate stay open.",
+    )
 
     @field_validator("listen")
     @classmethod

@@ -24,7 +24,7 @@ parent's, under the assumption stated in noise_floor.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -41,6 +41,7 @@ from monitor.records import ALL, Segment
 from monitor.signals import SIGNALS
 from monitor.snapshot import pack, unpack
 from monitor.table import Columns, Event, Key, Row, Table
+from monitor.trail import Trail
 
 __all__ = ["Engine", "Event", "Observation", "Row", "Settings", "cut", "parents_of"]
 
@@ -63,6 +64,7 @@ class Engine:
         self._tests = tests_of(settings)
         self._repeats = Repeats()
         self._tables = (Table(two_stream=False), Table(two_stream=True))
+        self._trails = (Trail(), Trail())
         self._references: dict[Key, Reference] = {}
         self._heard: list[tuple[Segment, str, float]] = []
         self._young: set[int] = set()
@@ -112,6 +114,11 @@ class Engine:
     def rows(self) -> list[Row]:
         """Every (segment, signal) under test."""
         return [self._row(table, row) for table in self._tables for row in range(len(table.bank))]
+
+    def moved(self) -> Iterator[tuple[Key, float]]:
+        """Detectors whose evidence has moved a visible step since they were last given here."""
+        for trail, table in zip(self._trails, self._tables, strict=True):
+            yield from trail.due(table.keys, table.bank.cells.evidence)
 
     def latency_limit(self, segment: Segment, signal: str) -> float | None:
         """Seconds of the candidate beyond which x = 1 for `latency_p95` and the like; None = not yet."""

@@ -7,14 +7,16 @@ shows is also said in words (`aria-label`) or in the table beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite, log10
+from time import gmtime, strftime
 
 from markupsafe import Markup
 
 ALARM = 1.0
-_DECADES = (-4.0, 1.0)
 Point = tuple[float, float]
+_DECADES: Point = (-4.0, 1.0)
+_TRAIL_DECADES: Point = (-3.0, 1.0)
 
 
 def _svg(width: int, height: int, label: str, parts: Sequence[str]) -> Markup:
@@ -64,6 +66,13 @@ def rate(effect: float | None, lower: float | None, upper: float | None, floor: 
     return _svg(width, 20, label, parts)
 
 
+def _along(wealth: float, low_end: float, high_end: float, decades: Point) -> float:
+    """Where evidence stands on a log scale drawn from `low_end` to `high_end`."""
+    low, high = decades
+    share = (log10(max(wealth, 10**low)) - low) / (high - low)
+    return low_end + (high_end - low_end) * min(share, 1.0)
+
+
 def evidence(wealth: float | None) -> Markup:
     """Evidence from 0.0001 to 10 on a log scale; the tick is the alarm at 1."""
     if wealth is None or not isfinite(wealth):
@@ -71,9 +80,7 @@ def evidence(wealth: float | None) -> Markup:
     width = 90
 
     def at(value: float) -> float:
-        low, high = _DECADES
-        share = (log10(max(value, 10**low)) - low) / (high - low)
-        return 2 + (width - 4) * min(share, 1.0)
+        return _along(value, 2, width - 2, _DECADES)
 
     kind = "alarm" if wealth >= ALARM else "wealth"
     parts = [
@@ -82,6 +89,68 @@ def evidence(wealth: float | None) -> Markup:
         _line("tick", at(ALARM), 2, at(ALARM), 18),
     ]
     return _svg(width, 20, f"evidence {wealth:.2g}, alarm at 1", parts)
+
+
+def _steps(points: Sequence[Point], until: float, place: Callable[[float, float], Point]) -> str:
+    """Corners of a step line: every value holds until the next point, the last one until `until`."""
+    ends = [at for at, _ in points[1:]] + [max(until, points[-1][0])]
+    corners = [
+        place(at, wealth) for (start, wealth), end in zip(points, ends, strict=True) for at in (start, end)
+    ]
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+
+
+def sparkline(points: Sequence[Point], until: float) -> Markup:
+    """Evidence since the first point, log scale; the line is the alarm at 1. Said in numbers beside it."""
+    if not points:
+        return Markup("")
+    width, height = 90, 22
+    first, span = points[0][0], max(until - points[0][0], 1e-9)
+
+    def place(at: float, wealth: float) -> Point:
+        x = 1 + (width - 2) * min(max((at - first) / span, 0.0), 1.0)
+        return x, _along(wealth, height - 2, 2, _TRAIL_DECADES)
+
+    alarm = _along(ALARM, height - 2, 2, _TRAIL_DECADES)
+    kind = "alarm-line" if points[-1][1] >= ALARM else "candidate"
+    parts = [
+        _line("grid", 1, alarm, width - 1, alarm),
+        f'<polyline class="{kind}" points="{_steps(points, until, place)}"/>',
+    ]
+    return _svg(width, height, "evidence over time", parts)
+
+
+def trail(points: Sequence[Point], until: float, label: str) -> Markup:
+    """Evidence over time, log scale from 0.001 to 10; the dashed line is the alarm at 1."""
+    if not points:
+        return Markup("")
+    width, height, left, foot = 500, 130, 42, 20
+    first, span = points[0][0], max(until - points[0][0], 1e-9)
+
+    def place(at: float, wealth: float) -> Point:
+        x = left + (width - left - 6) * min(max((at - first) / span, 0.0), 1.0)
+        return x, _along(wealth, height - foot, 6, _TRAIL_DECADES)
+
+    parts = []
+    for decade in range(int(_TRAIL_DECADES[0]), int(_TRAIL_DECADES[1]) + 1):
+        _, y = place(first, 10.0**decade)
+        kind = "threshold" if decade == 0 else "grid"
+        parts += [
+            _line(kind, left, y, width - 6, y),
+            _words("scale end", left - 4, y + 4, f"{10.0**decade:g}"),
+        ]
+    kind = "alarm-line" if points[-1][1] >= ALARM else "candidate"
+    parts += [
+        f'<polyline class="{kind}" points="{_steps(points, until, place)}"/>',
+        _words("scale", left, height - 6, clock(first)),
+        _words("scale end", width - 6, height - 6, clock(until)),
+    ]
+    return _svg(width, height, label, parts)
+
+
+def clock(at: float) -> str:
+    """`11-26 21:30:05`, UTC."""
+    return strftime("%m-%d %H:%M:%S", gmtime(at))
 
 
 def course(candidate: Sequence[Point], reference: Sequence[Point], label: str) -> Markup:

@@ -69,6 +69,7 @@ class Service:
         self._lock = threading.Lock()
         self._verdict: tuple[float, Verdict] | None = None
         self._latency: tuple[float, Mapping[tuple[str, Arm], Latency]] = (float("-inf"), {})
+        self._trails: Mapping[tuple[str, str], Sequence[tuple[float, float]]] = {}
 
     def load_models(self) -> None:
         """Score one made-up pair, so that no real one waits for models to load."""
@@ -149,7 +150,8 @@ class Service:
         if time.monotonic() - read_at > LATENCY_SECONDS:
             latency = archive.latency(self._standing.store, time.time() - LATENCY_WINDOW)
             self._latency = (time.monotonic(), latency)
-        return board_of(
+            self._trails = archive.trails(self._standing.store, self._standing.display.since or 0.0)
+        board = board_of(
             self._standing,
             self.verdict(),
             latency,
@@ -158,6 +160,7 @@ class Service:
             candidate_up=self._up,
             info=self._info(),
         )
+        return replace(board, trails=self._trails)
 
     def _info(self) -> dict[str, str]:
         identity = self._identity
@@ -190,6 +193,14 @@ class Service:
         board = self._metrics.board or self._board()
         return replace(board, verdict=self.verdict())
 
+    def changes(self) -> Sequence[tuple[float, str]]:
+        """Which candidates served since when, newest first."""
+        return archive.changes(self._standing.store)
+
+    def capabilities(self) -> Capabilities:
+        """What both servers were found to offer."""
+        return self._standing.capabilities
+
     def about(self, segment: str) -> Mapping[str, Sequence[tuple[Any, ...]]]:
         """History, reasons and alarms of one segment since the last candidate change."""
         return archive.about(self._standing.store, segment, self._standing.display.first_seq)
@@ -210,6 +221,10 @@ class Service:
         # Last, when nothing is left that could still be exported.
         exported = {"exported": self._erase_exported(key)} if self._erase_exported else {}
         return {"pairs": stored, "spool": waiting, **exported}
+
+    def note(self, action: str, detail: str) -> None:
+        """One line of the audit."""
+        archive.note(self._standing.store, time.time(), action, detail)
 
     def purge(self) -> None:
         """Delete rows beyond the retention."""

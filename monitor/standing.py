@@ -117,6 +117,7 @@ class Standing:
             events = [*self._pending_events, *self.engine.apply(observations)]
             shown = [logged.shown_entry(entry, self.config.crosses) for entry in block.entries]
             self._show(block.entries[0].time, shown)
+            steps = [(block.entries[-1].time, *key, evidence) for key, evidence in self.engine.moved()]
             self.seq, self.event_time = block.entries[-1].seq, block.entries[-1].time
             candidate, self._pending_candidate, self._pending_events = self._pending_candidate, None, []
             snapshot = self._snapshot(block.number) if block.number % SNAPSHOT_BLOCKS == 0 else None
@@ -125,6 +126,7 @@ class Standing:
             pairs=[pair_row(entry, block.number, scored_at) for entry in block.entries],
             scores=[row for entry in block.entries for row in score_rows(entry)],
             events=[(e.time, e.kind, e.segment, e.signal, e.evidence) for e in events],
+            trail=steps,
             candidate=candidate,
             snapshot=snapshot,
         )

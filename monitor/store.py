@@ -57,6 +57,7 @@ class Batch:
     pairs: Sequence[Row] = ()
     scores: Sequence[Row] = ()
     events: Sequence[Row] = ()
+    trail: Sequence[Row] = ()
     funnel: Mapping[str, int] = field(default_factory=dict)
     counters: Mapping[tuple[str, str], int] = field(default_factory=dict)
     offsets: Mapping[str, str] = field(default_factory=dict)
@@ -131,7 +132,7 @@ class Store:
         connection = self._connection
         try:
             connection.begin()
-            for table in ("pairs", "scores", "events"):
+            for table in ("pairs", "scores", "events", "trail"):
                 self._append(table, getattr(batch, table))
             self._upserts(batch)
             connection.commit()

@@ -38,6 +38,7 @@ def _problems(config: Config, *, alone: bool) -> Any:
         "baseline.token_env": config.baseline.token_env,
         "candidate.token_env": config.candidate.token_env,
         "http.token_env": config.http.token_env,
+        "http.read_token_env": config.http.read_token_env,
         "sidecar.token_env": config.sidecar.token_env,
         "privacy.key_env": config.privacy.key_env,
     }

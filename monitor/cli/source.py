@@ -34,21 +34,21 @@ def source_options(function: F) -> F:
 def get(url: str, path: str, **query: object) -> Any:
     """JSON of a GET; Unreachable names the address and what happened."""
     parameters = {key: str(value) for key, value in query.items() if value is not None}
-    try:
-        response = httpx.get(f"{url.rstrip('/')}{path}", params=parameters, timeout=10, trust_env=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        what = str(error) or type(error).__name__
-        raise Unreachable(f"{url}: {what}; is the monitor running?") from error
-    return _body(url, response)
+    return _asked("GET", url, path, timeout=10, params=parameters)
 
 
 def post(url: str, path: str, body: object) -> Any:
-    """JSON of a POST; the bearer token comes from the environment variable TAILGATE_TOKEN."""
+    """JSON of a POST."""
+    return _asked("POST", url, path, timeout=60, json=body)
+
+
+def _asked(method: str, url: str, path: str, **request: Any) -> Any:
+    """The answer's JSON; a token comes from the environment variable TAILGATE_TOKEN."""
     token = os.environ.get("TAILGATE_TOKEN")
     headers = {"authorization": f"Bearer {token}"} if token else {}
     try:
-        response = httpx.post(
-            f"{url.rstrip('/')}{path}", json=body, headers=headers, timeout=60, trust_env=False
+        response = httpx.request(
+            method, f"{url.rstrip('/')}{path}", headers=headers, trust_env=False, **request
         )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         what = str(error) or type(error).__name__

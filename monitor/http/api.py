@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from monitor.errors import BadInput, TailgateError
-from monitor.http.guard import Guard
+from monitor.http.guard import Guard, Tokens
 from monitor.records import Verdict
 from monitor.summary import reason
 from monitor.verdict import to_json
@@ -152,11 +152,11 @@ async def _our_error(_: Request, error: Exception) -> Response:
 
 
 def application(
-    service: Service, *, token: str | None, loopback: bool, pages: Sequence[BaseRoute] = ()
+    service: Service, *, tokens: Tokens, loopback: bool, pages: Sequence[BaseRoute] = ()
 ) -> Starlette:
     """The ASGI application; `pages` are the routes of the human side."""
     return Starlette(
         routes=[*Api(service).routes(), *pages],
-        middleware=[Middleware(Guard, token=token, loopback=loopback)],
+        middleware=[Middleware(Guard, tokens=tokens, loopback=loopback)],
         exception_handlers={BadInput: _bad_input, TailgateError: _our_error},
     )

@@ -1,13 +1,16 @@
 """What a request must pass before a handler sees it: host, origin, token, size.
 
 Loopback is not a trust boundary for browsers: any web page can make one post to 127.0.0.1, and DNS
-rebinding can make it read. Hence the Host check on loopback, and JSON-only writes without a foreign
-Origin (OWASP CSRF and DNS-rebinding cheat sheets).
+rebinding can make it read. Hence the Host check on loopback, and writes without a foreign Origin
+(OWASP CSRF and DNS-rebinding cheat sheets). Tokens come as `Bearer`, or as the password of Basic
+authentication, which a browser asks for by itself (RFC 7617); the user name is not looked at.
 """
 
 from __future__ import annotations
 
 import hmac
+from base64 import b64decode
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -19,6 +22,8 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _READING = frozenset({"/gate/flagger"})
 """Writes nothing, although Flagger asks by POST; and its webhooks cannot carry a token."""
+_OPEN = _READING | {"/-/healthy", "/-/ready"}
+"""Asked by machines that carry no token, and telling little: probes of Kubernetes, Flagger's gate."""
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -37,16 +42,40 @@ class _TooLarge(Exception):  # noqa: N818  internal signal
     """The body outgrew its bound while it was read."""
 
 
-def _refusal(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": message}, status_code=status)
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """`write` opens everything, `read` everything that changes nothing; None asks for no token."""
+
+    write: str | None = None
+    read: str | None = None
+
+    def allow_write(self, given: str) -> bool:
+        """Whether a request with this token may change something."""
+        return self.write is None or _equal(given, self.write)
+
+    def allow_read(self, given: str) -> bool:
+        """Whether it may look."""
+        return self.read is None or _equal(given, self.read) or (bool(self.write) and self.allow_write(given))
+
+
+def _equal(given: str, token: str) -> bool:
+    return hmac.compare_digest(given.encode(), token.encode())
+
+
+def _refusal(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": message}, status_code=status, headers=headers)
+
+
+def _unauthorised(message: str) -> JSONResponse:
+    return _refusal(401, message, {"www-authenticate": 'Basic realm="tailgate", charset="UTF-8"'})
 
 
 class Guard:
-    """ASGI middleware. `token` guards writes; `loopback` adds the Host check."""
+    """ASGI middleware. `tokens` guard writes and reads; `loopback` adds the Host check."""
 
-    def __init__(self, app: ASGIApp, *, token: str | None, loopback: bool) -> None:
+    def __init__(self, app: ASGIApp, *, tokens: Tokens, loopback: bool) -> None:
         self._app = app
-        self._token = token
+        self._tokens = tokens
         self._loopback = loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,17 +95,29 @@ class Guard:
     def _refuse(self, method: str, path: str, headers: Headers) -> JSONResponse | None:
         if self._loopback and _hostname(f"//{headers.get('host', '')}") not in _LOCAL:
             return _refusal(421, "unknown Host; bind http.listen to this address to allow it")
-        if method in _SAFE:
-            return None
-        origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != headers.get("host"):
+        given = _given(headers)
+        given = _given(headers)
+        if path not in _OPEN and not self._tokens.allow_read(given):
+            return _unauthorised("a token is required to read (http.read_token_env)")
+        return None if method in _SAFE else self._refuse_write(path, headers, given)
+
+    def _refuse_write(self, path: str, headers: Headers, given: str) -> JSONResponse | None:
+        if _is_foreign(headers):
             return _refusal(403, "cross-origin writes are refused")
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        if not length.isdigit() or int(length[:12]) > MAX_BODY_BYTES:
             return _refusal(413, f"bodies are limited to {MAX_BODY_BYTES} bytes")
-        if self._token and path not in _READING and not _authorised(headers, self._token):
-            return _refusal(401, "a bearer token is required (http.token_env)")
+        if path not in _READING and not self._tokens.allow_write(given):
+            return _unauthorised("a token is required to write (http.token_env)")
         return None
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Whether a browser says that another site's page made this request."""
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != headers.get("host"):
+        return True
+    return headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}
 
 
 def _hostname(url: str) -> str | None:
@@ -86,9 +127,17 @@ def _hostname(url: str) -> str | None:
         return None
 
 
-def _authorised(headers: Headers, token: str) -> bool:
-    given = headers.get("authorization", "").removeprefix("Bearer ")
-    return hmac.compare_digest(given.encode(), token.encode())
+def _given(headers: Headers) -> str:
+    """The token of the request; empty where there is none that can be read."""
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    if scheme.casefold() == "bearer":
+        return credentials.strip()
+    if scheme.casefold() != "basic":
+        return ""
+    try:
+        return b64decode(credentials.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:  # not Base64, not UTF-8
+        return ""
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -13,17 +13,21 @@ from importlib.resources import files
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from monitor import plots
 from monitor.board import Board
-from monitor.errors import BadInput
-from monitor.http.rows import Choice, chosen, states, within
+from monitor.calibration import Calibration, Outcome, calibrations
+from monitor.capabilities import Capabilities
+from monitor.errors import BadInput, Unreachable
+from monitor.http.rows import Choice, by_dimension, chosen, states, within
+from monitor.http.switch import Form, Sidecar
 from monitor.inert import inert, shortened
 from monitor.records import SegmentVerdict
 from monitor.signals import SIGNALS
@@ -31,6 +35,7 @@ from monitor.summary import HINTS, reason
 from monitor.worddiff import side_by_side
 
 WORST_PAIRS: Final = 10
+SEED: Final = 7
 LONGEST_TEXT: Final = 20_000
 """Characters of an answer that are compared and sent; the stored text may be a megabyte."""
 _STATIC: Final = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
@@ -42,6 +47,9 @@ class Service(Protocol):
     def board(self) -> Board: ...
     def about(self, segment: str) -> Mapping[str, Sequence[tuple[Any, ...]]]: ...
     def pairs(self, segment: str | None, signal: str | None, limit: int) -> Sequence[Mapping[str, Any]]: ...
+    def note(self, action: str, detail: str) -> None: ...
+    def changes(self) -> Sequence[tuple[float, str]]: ...
+    def capabilities(self) -> Capabilities: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +105,22 @@ def _moment(at: float | None) -> str:
 
 
 class Pages:
-    """Handlers over one service. `admin` is the sidecar's own address, for the kill switch."""
+    """Handlers over one service. `sidecar` is whom the kill switch tells, `configured` its usual share."""
 
-    def __init__(self, service: Service, admin: str | None) -> None:
-        self._service, self._admin = service, admin
+    def __init__(self, service: Service, sidecar: Sidecar, configured: float) -> None:
+        self._service, self._sidecar, self._configured = service, sidecar, configured
+        self._form = Form()
         self._environment = environment()
 
     def routes(self) -> list[BaseRoute]:
-        """`/`, `/segment` and the two static files."""
+        """The views, the kill switch and the two static files."""
         return [
             Route("/", self.index, methods=["GET"]),
             Route("/segment", self.segment, methods=["GET"]),
+            Route("/funnel", self.funnel, methods=["GET"]),
+            Route("/candidate", self.candidate, methods=["GET"]),
+            Route("/sampling", self.sampling, methods=["GET"]),
+            Route("/sampling", self.switch, methods=["POST"]),
             *(
                 Route(f"/static/{name}", _static(name, kind), methods=["GET"])
                 for name, kind in _STATIC.items()
@@ -115,7 +128,7 @@ class Pages:
         ]
 
     def _html(self, template: str, status: int = 200, **values: object) -> Response:
-        page = self._environment.get_template(template).render(admin=self._admin, **values)
+        page = self._environment.get_template(template).render(**values)
         # Lone surrogates are spelled out by `inert`; one that slipped by must not cost the page.
         return HTMLResponse(
             page.encode("utf-8", "replace"), status_code=status, headers={"cache-control": "no-store"}
@@ -156,11 +169,64 @@ class Pages:
             segment=name,
             rows=rows,
             signal=signal,
+            trails=trails(about["trail"], rows),
+            now=time.time(),
             courses=courses(about["history"], rows),
+            calibrations=await run_in_threadpool(reliabilities, about["outcomes"]),
             reasons=about["reasons"],
             alarms=about["alarms"],
             ladder=_ladder(board, name),
             pairs=await run_in_threadpool(lambda: [case(pair) for pair in pairs]),
+        )
+
+    async def funnel(self, _: Request) -> Response:
+        """Where every eligible request ended."""
+        board = await run_in_threadpool(self._service.board)
+        return self._html("funnel.html", board=board, verdict=board.verdict, now=time.time())
+
+    async def candidate(self, _: Request) -> Response:
+        """What the candidate can do: what its server offers, and how it fares along every dimension."""
+        board = await run_in_threadpool(self._service.board)
+        return self._html(
+            "candidate.html",
+            board=board,
+            verdict=board.verdict,
+            map=by_dimension(board.verdict.segments),
+            changes=await run_in_threadpool(self._service.changes),
+            capabilities=await run_in_threadpool(self._service.capabilities),
+            now=time.time(),
+        )
+
+    async def sampling(self, _: Request) -> Response:
+        """What is mirrored now, and the form that changes it."""
+        return await self._switch_page()
+
+    async def switch(self, request: Request) -> Response:
+        """The sent form: tell the sidecar, note it in the audit, show what holds now."""
+        try:
+            wish = self._form.wish(request.headers.get("content-type", ""), await request.body())
+            await self._sidecar.sample(wish)
+        except (BadInput, Unreachable) as error:
+            return await self._switch_page(400 if isinstance(error, BadInput) else 502, str(error))
+        await run_in_threadpool(self._service.note, "sampling", f"fraction {wish:g}")
+        return RedirectResponse("/sampling", status_code=303)
+
+    async def _switch_page(self, status: int = 200, problem: str = "") -> Response:
+        board = await run_in_threadpool(self._service.board)
+        fraction = None
+        try:
+            fraction = await self._sidecar.fraction()
+        except Unreachable as error:
+            problem = problem or str(error)
+        return self._html(
+            "sampling.html",
+            status,
+            verdict=board.verdict,
+            sidecar=self._sidecar,
+            configured=self._configured,
+            fraction=fraction,
+            problem=problem,
+            form=self._form,
         )
 
 
@@ -214,6 +280,21 @@ def courses(history: Sequence[tuple[Any, ...]], rows: Sequence[SegmentVerdict]) 
     ]
 
 
+def trails(
+    steps: Sequence[tuple[Any, ...]], rows: Sequence[SegmentVerdict]
+) -> list[tuple[SegmentVerdict, list[tuple[float, float]]]]:
+    """Evidence over time per tested signal, in the order of `rows`, up to what it is now."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for signal, at, evidence in steps:
+        found.setdefault(signal, []).append((at, evidence))
+    return [(row, found[row.signal]) for row in rows if row.signal in found]
+
+
+def reliabilities(outcomes: Sequence[tuple[Any, ...]]) -> list[Calibration]:
+    """Calibration of one segment per source of truth; the draws behind ECE by chance are fixed."""
+    return list(calibrations((Outcome(*row) for row in outcomes), np.random.default_rng(SEED)).values())
+
+
 def _ladder(board: Board, segment: str) -> dict[str, list[tuple[str, float | None, float | None]]]:
     """Per clock (duration, time to first token) the arms' p50 and p99."""
     arms = [(arm, board.latency.get((segment, arm))) for arm in ("replay", "candidate", "baseline")]
@@ -247,6 +328,6 @@ def _static(name: str, kind: str) -> Any:
     return handler
 
 
-def pages(service: Service, admin: str | None = None) -> list[BaseRoute]:
+def pages(service: Service, sidecar: Sidecar, configured: float) -> list[BaseRoute]:
     """The human side's routes."""
-    return Pages(service, admin).routes()
+    return Pages(service, sidecar, configured).routes()

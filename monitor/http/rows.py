@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
 
+from monitor.board import dimension_of
 from monitor.errors import BadInput
 from monitor.records import SegmentVerdict
 
@@ -74,6 +75,18 @@ def _matches(row: SegmentVerdict, choice: Choice) -> bool:
 def within(rows: Iterable[SegmentVerdict], segment: str) -> list[SegmentVerdict]:
     """All rows of one segment, worst first."""
     return [row for row in rows if row.segment == segment]
+
+
+def by_dimension(rows: Iterable[SegmentVerdict]) -> list[tuple[str, list[SegmentVerdict]]]:
+    """The worst judged row of every segment, dimension by dimension: where the candidate's limits lie."""
+    found: dict[str, dict[str, SegmentVerdict]] = {}
+    for row in rows:
+        if row.level in {"page", "ticket"}:
+            found.setdefault(dimension_of(row.segment), {}).setdefault(row.segment, row)
+    return [
+        (dimension, [segments[name] for name in sorted(segments)])
+        for dimension, segments in sorted(found.items())
+    ]
 
 
 def states(rows: Iterable[SegmentVerdict]) -> list[tuple[str, int]]:

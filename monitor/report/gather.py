@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 
 from monitor.board import dimension_of
-from monitor.calibration import Outcome, calibrations
+from monitor.calibration import Calibration, Outcome, calibrations
 from monitor.config import Config
 from monitor.errors import StoreError
 from monitor.hypotheses import Settings, tests_of
@@ -184,11 +184,10 @@ class Gathering:
         return list(made.values())[:WORST]
 
 
-def _reliability(segment: str, found: Any) -> Reliability:
-    bins = tuple((b.confidence, b.accuracy, b.interval.lower, b.interval.upper, b.n) for b in found.table)
+def _reliability(segment: str, found: Calibration) -> Reliability:
     return Reliability(
         segment, found.label_source, found.n, found.confidence, found.accuracy, found.gap,
-        found.gap_interval.lower, found.gap_interval.upper, found.ece.value, found.ece.null_p95, bins,
+        found.gap_interval.lower, found.gap_interval.upper, found.ece.value, found.ece.null_p95, found.points,
     )  # fmt: skip
 
 

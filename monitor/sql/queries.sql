@@ -50,6 +50,35 @@ DELETE FROM scores WHERE seq IN (SELECT seq FROM pairs WHERE received_at < $befo
 -- name: purge_pairs
 DELETE FROM pairs WHERE received_at < $before;
 
+-- name: purge_trail
+DELETE FROM trail WHERE time < $before;
+-- name: purge_events
+DELETE FROM events WHERE time < $before;
+
+-- name: trail
+-- Evidence over time in one segment since :since, oldest first: at most the newest 400 steps per signal.
+SELECT signal, time, evidence FROM trail WHERE segment = $segment AND time >= $since
+QUALIFY row_number() OVER (PARTITION BY signal ORDER BY time DESC) <= 400 ORDER BY signal, time;
+
+-- name: trails
+-- The same for every segment, the newest 40 steps per row: sparklines.
+SELECT segment, signal, time, evidence FROM trail WHERE time >= $since
+QUALIFY row_number() OVER (PARTITION BY segment, signal ORDER BY time DESC) <= 40 ORDER BY segment, signal, time;
+
+-- name: outcomes
+-- How sure the candidate was of checkable answers in one segment, and whether they turned out right:
+-- by agreement with the baseline and by delayed labels, the newest 20,000 pairs.
+WITH sure AS (
+    SELECT p.seq, p.id, s.candidate AS confidence
+    FROM scores s JOIN pairs p USING (seq)
+    WHERE s.signal = 'confident_disagreement' AND s.candidate IS NOT NULL AND p.seq >= $first
+      AND len(list_filter(map_entries(p.segments), lambda e: list_contains($parts, e.key || '=' || e.value))) = len($parts)
+    ORDER BY p.seq DESC LIMIT 20000
+)
+SELECT confidence, a.x < 0.5, 'agreement' FROM sure JOIN scores a ON a.seq = sure.seq AND a.signal = 'answer'
+UNION ALL
+SELECT confidence, l.candidate_correct, 'label' FROM sure JOIN labels l USING (id) WHERE l.candidate_correct IS NOT NULL;
+
 -- name: history
 -- Rates over time in one segment (:parts, all of which a pair must have) since :first: every signal's
 -- scores of the latest 200,000 pairs in up to 24 equal parts.

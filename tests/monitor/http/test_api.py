@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,13 +14,16 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from monitor.errors import BadInput, ConfigError
 from monitor.http.api import application
-from monitor.http.guard import MAX_BODY_BYTES
+from monitor.http.guard import MAX_BODY_BYTES, Tokens
 from monitor.records import Funnel, Segment, SegmentVerdict, State, Verdict
 from monitor.summary import reason
+
+OPEN = Tokens()
 
 
 def row(segment: str = "language=sw", verdict: State = "diverged") -> SegmentVerdict:
@@ -69,10 +73,8 @@ class FixedService:
 
 
 @contextmanager
-def serving(
-    service: FixedService, *, token: str | None = None, pages: Sequence[BaseRoute] = ()
-) -> Iterator[httpx.Client]:
-    app = application(service, token=token, loopback=True, pages=pages)
+def listening(app: Starlette) -> Iterator[str]:
+    """The application on a port that the system chose; host:port."""
     bound = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
@@ -80,12 +82,20 @@ def serving(
     while not server.started:
         time.sleep(0.005)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{bound.getsockname()[1]}", timeout=10) as client:
-            yield client
+        yield f"127.0.0.1:{bound.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(10)
         bound.close()
+
+
+@contextmanager
+def serving(
+    service: FixedService, *, tokens: Tokens = OPEN, pages: Sequence[BaseRoute] = ()
+) -> Iterator[httpx.Client]:
+    app = application(service, tokens=tokens, loopback=True, pages=pages)
+    with listening(app) as address, httpx.Client(base_url=f"http://{address}", timeout=10) as client:
+        yield client
 
 
 @pytest.fixture
@@ -193,20 +203,57 @@ def test_not_ready_says_why(service: FixedService, client: httpx.Client) -> None
 
 def test_flagger_cannot_send_a_token_and_needs_none(service: FixedService) -> None:
     service.state = verdict("ok")
-    with serving(service, token="secret") as client:
+    with serving(service, tokens=Tokens("secret")) as client:
         assert client.post("/gate/flagger", json={"name": "app"}).status_code == 200
         foreign = {"origin": "http://elsewhere.example"}
         assert client.post("/gate/flagger", json={}, headers=foreign).status_code == 403
 
 
 def test_writes_need_the_token_and_reads_do_not(service: FixedService) -> None:
-    with serving(service, token="secret") as client:
+    with serving(service, tokens=Tokens("secret")) as client:
         assert client.get("/api/v1/verdict").status_code == 200
         assert client.post("/api/v1/erase", json={"subject": "u"}).status_code == 401
         wrong = {"authorization": "Bearer other"}
         assert client.post("/api/v1/erase", json={"subject": "u"}, headers=wrong).status_code == 401
         right = {"authorization": "Bearer secret"}
         assert client.post("/api/v1/erase", json={"subject": "u"}, headers=right).status_code == 200
+
+
+def basic(password: str) -> dict[str, str]:
+    return {"authorization": "Basic " + b64encode(f"anyone:{password}".encode()).decode()}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/segment?name=language%3Dsw", "/api/v1/pairs", "/metrics", "/sampling"]
+)
+def test_with_a_read_token_nothing_is_read_without_one(service: FixedService, path: str) -> None:
+    with serving(service, tokens=Tokens("w", "r")) as client:
+        refused = client.get(path)
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"].startswith("Basic ")
+        for wrong in ({}, basic(""), basic("x"), {"authorization": "Bearer"}, {"authorization": "Basic é?"}):
+            assert client.get(path, headers=encoded(wrong)).status_code == 401
+
+
+def encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {name.encode(): value.encode("utf-8") for name, value in headers.items()}
+
+
+def test_reader_and_writer_see_and_only_the_writer_changes(service: FixedService) -> None:
+    subject = {"subject": "u"}
+    with serving(service, tokens=Tokens("w", "r")) as client:
+        for token in ("r", "w"):
+            for headers in (basic(token), {"authorization": f"bearer {token}"}):
+                assert client.get("/api/v1/verdict", headers=headers).status_code == 200
+                status = client.post("/api/v1/erase", json=subject, headers=headers).status_code
+                assert status == {"r": 401, "w": 200}[token]
+        assert [client.get(path).status_code for path in ("/-/healthy", "/-/ready")] == [200, 200]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_browser_that_names_another_site_is_refused(client: httpx.Client, site: str) -> None:
+    headers = {"sec-fetch-site": site}
+    assert client.post("/api/v1/erase", json={"subject": "u"}, headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:9870", "[", "127.0.0.1.evil.example"])

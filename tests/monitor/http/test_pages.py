@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from monitor.board import Board, Latency
+from monitor.capabilities import Abilities, Capabilities
 from monitor.http.pages import pages
-from monitor.http.rows import MOST_ROWS, Choice, chosen, states
+from monitor.http.rows import MOST_ROWS, Choice, by_dimension, chosen, states
+from monitor.http.switch import Sidecar
 from monitor.records import Segment, SegmentVerdict
-from tests.monitor.http.test_api import FixedService, row, serving, verdict
+from tests.monitor.http.test_api import FixedService, listening, row, serving, verdict
 
 NASTY = {
     "markup": "<script>alert(1)</script><img src=x onerror=alert(1)>",
@@ -37,6 +44,7 @@ class PageService(FixedService):
     def __init__(self, *rows: SegmentVerdict, text: str = "hello") -> None:
         super().__init__(verdict("diverged", *rows))
         self.text = text
+        self.notes: list[tuple[str, str]] = []
 
     def board(self) -> Board:
         return Board(
@@ -44,6 +52,7 @@ class PageService(FixedService):
             latency={("language=sw", "candidate"): Latency(0.5, 2.0, 0.1, 0.2)},
             info={"candidate": self.text},
             thresholds={"page": 0.05},
+            trails={("language=sw", "script"): [(10.0, 0.01), (20.0, 10.0)]},
         )
 
     def about(self, segment: str) -> Mapping[str, Sequence[tuple[Any, ...]]]:
@@ -52,7 +61,18 @@ class PageService(FixedService):
             "history": [("script", 1, 10.0, 5, 0.2, 5, 0.0), ("script", 2, 20.0, 5, 0.9, 5, 0.1)],
             "reasons": [("script", self.text, 3)],
             "alarms": [(10.0, "alarm", "script", 1.0)],
+            "trail": [("script", 10.0, 0.01), ("script", 20.0, 0.4), ("script", 30.0, 2.0)],
+            "outcomes": [(0.9, True, "agreement"), (0.8, False, "agreement"), (0.7, True, "label")],
         }
+
+    def note(self, action: str, detail: str) -> None:
+        self.notes.append((action, detail))
+
+    def changes(self) -> Sequence[tuple[float, str]]:
+        return [(10.0, self.text)]
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(candidate=Abilities(logprobs=True, tokenize=False))
 
     def pairs(self, segment: str | None, signal: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
         del segment, limit
@@ -92,7 +112,7 @@ class Elements(HTMLParser):
 
 
 def get(service: PageService, path: str) -> httpx.Response:
-    with serving(service, pages=pages(service, "127.0.0.1:9871")) as client:
+    with serving(service, pages=pages(service, Sidecar("127.0.0.1:1"), 0.05)) as client:
         return client.get(path)
 
 
@@ -106,7 +126,7 @@ def rows() -> list[SegmentVerdict]:
 @pytest.fixture
 def client(rows: list[SegmentVerdict]) -> Iterator[httpx.Client]:
     service = PageService(*rows)
-    with serving(service, pages=pages(service, "127.0.0.1:9871")) as client:
+    with serving(service, pages=pages(service, Sidecar("127.0.0.1:1"), 0.05)) as client:
         yield client
 
 
@@ -159,7 +179,7 @@ def test_an_unknown_segment_is_not_found_and_quoted_safely(client: httpx.Client)
 
 
 def test_the_page_needs_nothing_from_elsewhere(client: httpx.Client) -> None:
-    for path in ("/", "/segment?name=language%3Dsw"):
+    for path in VIEWS:
         tags = Elements(client.get(path).text).tags
         loaded = [a.get("src") or a.get("href") or "" for tag, a in tags if tag in {"script", "link", "img"}]
         assert all(url.startswith(("/static/", "data:")) for url in loaded)
@@ -180,8 +200,10 @@ def test_nothing_else_of_the_package_is_served(client: httpx.Client) -> None:
 
 
 def test_every_control_has_a_name_and_every_table_a_caption(client: httpx.Client) -> None:
+    for path in VIEWS:
+        page = client.get(path).text
+        assert page.count("<caption>") == page.count("<table")
     page = client.get("/").text
-    assert page.count("<caption>") == page.count("<table")
     assert len(re.findall(r"<label[^>]*>[^<]*<(?:input|select)", page)) >= 2
     assert not re.findall(r"<th(?![^>]*scope)[ >]", page)
 
@@ -195,7 +217,7 @@ def test_foreign_text_is_inert_wherever_it_stands(text: str) -> None:
     segment = Segment(f"group={text}")
     service = PageService(replace(row(), segment=segment, explained_by=None), text=text)
     service.state = replace(service.state, warnings=(text,), route="r")
-    for path in ("/", "/segment?" + str(httpx.QueryParams({"name": "group=x"}))):
+    for path in ("/", "/candidate", "/segment?" + str(httpx.QueryParams({"name": "group=x"}))):
         page = get(service, path).text
         elements = Elements(page)
         assert not any(c in page for c in "\x1b\x00\x07\u202e\u2066\u200b\ufeff")
@@ -243,7 +265,93 @@ def test_missing_numbers_sort_last(rows: list[SegmentVerdict]) -> None:
     assert chosen(rows, Choice(sort="evidence"))[0][0].evidence == 10.0
 
 
-def test_the_kill_switch_is_shown_never_pressed(client: httpx.Client) -> None:
-    page = client.get("/").text
-    assert "curl -X PUT http://127.0.0.1:9871/-/sampling" in page
-    assert 'method="post"' not in page.lower()
+VIEWS = ("/", "/segment?name=language%3Dsw", "/funnel", "/candidate", "/sampling")
+
+
+def test_evidence_over_time_is_drawn_beside_the_number(client: httpx.Client) -> None:
+    assert 'aria-label="evidence over time"' in client.get("/").text
+    segment = client.get("/segment?name=language%3Dsw").text
+    assert "evidence of script over time, now 10.0" in segment
+    assert segment.count("reliability curve") == 2
+
+
+def test_the_candidates_view_goes_dimension_by_dimension(client: httpx.Client) -> None:
+    page = Elements(client.get("/candidate").text)
+    heads = [a for tag, a in page.tags if tag == "th" and a.get("scope") == "rowgroup"]
+    assert len(heads) == 2
+    assert "not known" in page.text
+    assert by_dimension([row(), row("language=fr", "ok"), row("all")])[1][0] == "language"
+
+
+class Switched:
+    """A sidecar's admin port that remembers what it was told."""
+
+    def __init__(self, *, token: str = "") -> None:
+        self.fraction, self.token = 0.05, token
+
+    async def answer(self, request: Request) -> JSONResponse:
+        if request.method == "PUT":
+            if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
+                return JSONResponse({"error": "token"}, 401)
+            self.fraction = (await request.json())["fraction"]
+        return JSONResponse({"fraction": self.fraction})
+
+
+@contextmanager
+def switchable(
+    rows: list[SegmentVerdict], token: str = ""
+) -> Iterator[tuple[httpx.Client, Switched, PageService]]:
+    sidecar, service = Switched(token=token), PageService(*rows)
+    admin = Starlette(routes=[Route("/-/sampling", sidecar.answer, methods=["GET", "PUT"])])
+    with (
+        listening(admin) as address,
+        serving(service, pages=pages(service, Sidecar(address, token or None), 0.05)) as client,
+    ):
+        yield client, sidecar, service
+
+
+def secret_of(client: httpx.Client) -> str:
+    found = re.search(r'name="secret" value="([^"]+)"', client.get("/sampling").text)
+    assert found
+    return found[1]
+
+
+def test_the_kill_switch_stops_mirroring_after_a_confirmation(rows: list[SegmentVerdict]) -> None:
+    with switchable(rows, token="t") as (client, sidecar, service):
+        form = {"secret": secret_of(client), "fraction": "0"}
+        assert client.post("/sampling", data=form).status_code == 400
+        assert sidecar.fraction == 0.05
+        assert client.post("/sampling", data={**form, "sure": "yes"}).status_code == 303
+        assert sidecar.fraction == 0
+        assert "Mirroring is off" in client.get("/sampling").text
+        assert service.notes == [("sampling", "fraction 0")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"secret": "x"},
+        {"secret": ""},
+        {"fraction": "2"},
+        {"fraction": "nan"},
+        {"fraction": "-1"},
+        {"fraction": "x"},
+    ],
+)
+def test_a_forged_or_broken_form_switches_nothing(rows: list[SegmentVerdict], change: dict[str, str]) -> None:
+    with switchable(rows) as (client, sidecar, service):
+        form = {"secret": secret_of(client), "fraction": "0", "sure": "yes", **change}
+        assert client.post("/sampling", data=form).status_code == 400
+        as_json = client.post("/sampling", json={"fraction": 0})
+        assert as_json.status_code == 400
+        foreign = client.post("/sampling", data=form, headers={"origin": "http://evil.example"})
+        assert foreign.status_code == 403
+        assert (sidecar.fraction, service.notes) == (0.05, [])
+
+
+def test_a_sidecar_that_is_away_is_said_to_be(client: httpx.Client) -> None:
+    page = client.get("/sampling")
+    assert page.status_code == 200
+    assert "does not answer" in page.text
+    form = {"secret": secret_of(client), "fraction": "0", "sure": "yes"}
+    assert client.post("/sampling", data=form).status_code == 502
