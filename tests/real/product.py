@@ -30,6 +30,9 @@ class Product:
     def sidecar_metrics(self) -> str:
         return httpx.get(f"{self.admin}/metrics").text
 
+    def monitor_metrics(self) -> str:
+        return httpx.get(f"{self.monitor}/metrics").text
+
     def funnel(self) -> dict[str, Any]:
         found: dict[str, Any] = httpx.get(f"{self.monitor}/api/v1/funnel").json()
         return found
@@ -57,11 +60,14 @@ def sidecar(baseline: str, directory: Path, *settings: str) -> Iterator[Product]
 
 
 @contextmanager
-def run(baseline: str, candidate: str, directory: Path, *settings: str) -> Iterator[Product]:
+def run(
+    baseline: str, candidate: str, directory: Path, *settings: str, replay_share: float = 0.3
+) -> Iterator[Product]:
     """`tailgate run`, everything mirrored and a third of it replayed."""
     listen, admin, http = (f"127.0.0.1:{port}" for port in _free_ports(3))
     command = [TAILGATE, "run", "--baseline", baseline, "--candidate", candidate, "--listen", listen]
-    command += ["--http", http, "--db", f"{directory}/t.duckdb", "--sample", "1", "--replay-share", "0.3"]
+    command += ["--http", http, "--db", f"{directory}/t.duckdb", "--sample", "1"]
+    command += ["--replay-share", str(replay_share)]
     for setting in (f"sidecar.admin={admin}", "replay.max_share_of_traffic=1", *settings):
         command += ["--set", setting]
     log = directory / "run.log"

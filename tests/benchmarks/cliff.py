@@ -1,0 +1,158 @@
+"""`make bench-cliff`: a real quantization cliff, found by the product on a real server.
+
+    python -m tests.benchmarks.cliff [--prompts N] [--only NAME ...] [--fresh]
+
+SmolLM2-135M-Instruct (float32) is the baseline; the candidates are itself and its weights rounded to
+8, 6, 5 and 4 bits. Everything is served by vLLM on a CPU, one server at a time: the baseline answers
+each request twice and is recorded, then each candidate answers and teacher-forces behind the real
+sidecar and monitor while the recording plays the baseline. What is finished stays under `.cache/cliff`
+and is not done again unless `--fresh`; the figures are made anew from what lies there. Writes
+tests/benchmarks/results/cliff.json and .md; exit 1 where an expectation fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import cliff_traffic as traffic
+from tests.benchmarks.cliff_figures import figures
+from tests.benchmarks.cliff_report import report
+from tests.benchmarks.results import ROOT, write_result
+from tests.real import vllm_server
+from tests.real.product import Product, run
+
+KEPT = ROOT / ".cache" / "cliff"
+EACH = 30
+CORE = 1
+FLAGS = (*vllm_server.RECOMMENDED, f"--max-num-seqs={traffic.AT_ONCE}")
+SETTLE_SECONDS = 3600.0
+# The baseline's latencies were recorded at another time: nothing that a candidate could be held against.
+LATENCY = tuple(f"signals.{what}_{rung}=show" for what in ("latency", "ttft") for rung in ("p50", "p90", "p95", "p99"))  # fmt: skip
+SETTINGS = (
+    "candidate.mode=both",
+    f"candidate.concurrency={traffic.AT_ONCE}",
+    "candidate.max_waiting=1000",
+    "candidate.deadline_floor_seconds=600",
+    f"replay.concurrency={traffic.AT_ONCE}",
+    "segments.group.header=x-group",
+    "store.text=full",
+    *LATENCY,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A name, and the folder of its weights (made when first asked for)."""
+
+    name: str
+    folder: Callable[[], Path]
+
+
+CANDIDATES = (
+    Candidate("itself", vllm_server.smollm2),
+    Candidate("int4-g128", lambda: vllm_server.quantized(4, 128)),
+    Candidate("int5-g32", lambda: vllm_server.quantized(5, 32)),
+    Candidate("int8-g128", lambda: vllm_server.quantized(8, 128)),
+    Candidate("int6-g32", lambda: vllm_server.quantized(6, 32)),
+)
+"""In the order of what a run that is cut short should have done; int6 is the first left out."""
+
+
+def main() -> int:
+    """Record, run what is missing, report."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.cliff", description=__doc__)
+    parser.add_argument("--prompts", type=int, default=EACH, help="requests per group")
+    parser.add_argument("--only", nargs="+", choices=[c.name for c in CANDIDATES], help="these candidates")
+    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs finished")
+    arguments = parser.parse_args()
+    if vllm_server.interpreter() is None or not traffic.REQUESTS.is_dir():
+        print(f"{vllm_server.WHY_NOT}; request corpora at {traffic.REQUESTS}", file=sys.stderr)
+        return 2
+    asked = traffic.prompts(arguments.prompts)
+    kept = KEPT / f"{arguments.prompts}-{traffic.fingerprint(asked)}"
+    if arguments.fresh:
+        shutil.rmtree(kept, ignore_errors=True)
+    wanted = [c for c in CANDIDATES if arguments.only is None or c.name in arguments.only]
+    recording = recorded(asked, kept)
+    for candidate in wanted:
+        if not (kept / candidate.name / "done.json").exists():
+            judge(candidate, asked, recording, kept / candidate.name)
+    found = figures(asked, recording, kept, [c.name for c in CANDIDATES])
+    text = report(found)
+    print(text)
+    if arguments.prompts == EACH and arguments.only is None:
+        write_result("cliff", found, markdown=text)
+    return int(not all(check["holds"] for check in found["checks"]))
+
+
+def recorded(asked: Sequence[traffic.Prompt], kept: Path) -> Path:
+    """The baseline's answers and replays, recorded once."""
+    path = kept / "baseline.jsonl"
+    if not path.exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        _say("recording the baseline")
+        with vllm_server.serve(vllm_server.smollm2(), traffic.MODEL, *FLAGS, core=CORE) as server:
+            traffic.record(server, asked, path)
+    return path
+
+
+def judge(candidate: Candidate, asked: Sequence[traffic.Prompt], recording: Path, kept: Path) -> None:
+    """One candidate behind the real product; leaves its store and `done.json` in `kept`."""
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    began = time.monotonic()
+    _say(f"{candidate.name}: starting")
+    with (
+        traffic.playing(recording) as baseline,
+        vllm_server.serve(candidate.folder(), traffic.MODEL, *FLAGS, core=CORE) as server,
+        run(baseline, server.url, kept, *SETTINGS, replay_share=1.0) as product,
+    ):
+        _until_probed(product)
+        ready = time.monotonic()
+        bodies = [(p.body, {"x-group": p.group, "x-request-id": p.id}) for p in asked]
+        asyncio.run(traffic.send_all(product.clients, bodies))
+        verdict = _settled(product, len(asked))
+    seconds = {"start": round(ready - began, 1), "pairs": round(time.monotonic() - ready, 1)}
+    (kept / "done.json").write_text(json.dumps({"verdict": verdict, "seconds": seconds}))
+    _say(f"{candidate.name}: {verdict['verdict']} in {seconds['pairs']:.0f} s")
+
+
+def _until_probed(product: Product) -> None:
+    """Nothing is teacher-forced before the capability check is through."""
+    _eventually(lambda: "prompt_logprobs" in product.monitor_metrics(), 180)
+
+
+def _settled(product: Product, eligible: int) -> dict[str, Any]:
+    """The verdict once every request has ended somewhere."""
+
+    def done() -> bool:
+        funnel = product.funnel()
+        return bool(funnel["eligible"] >= eligible and funnel["pending"] == 0)
+
+    _eventually(done, SETTLE_SECONDS)
+    return product.verdict()[1]
+
+
+def _eventually(holds: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds:.0f} s")
+        time.sleep(2)
+
+
+def _say(words: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {words}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,268 @@
+"""What the cliff benchmark's stores say: tables per candidate and group, and pairs until the alarm.
+
+Everything is read from what the monitor stored, as anybody could read it. Groups are means over their
+pairs with percentile bootstraps over pairs; whether groups differ at all is a permutation test on the
+spread of their mean drops.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monitor.scripts import letters, script
+from monitor.signals import SIGNALS
+from monitor.store import Store
+from tests.benchmarks.cliff_alarms import until_alarm
+from tests.benchmarks.cliff_traffic import SUMS, Prompt
+
+DRAWS = 4000
+Json = dict[str, Any]
+DIRECTIONAL = frozenset(n for n, s in SIGNALS.items() if s.kind == "directional" and s.level == "page")
+_PAIRS = """
+SELECT id, segments['group'], texts, candidate, replay, forced FROM pairs ORDER BY seq
+"""
+_ANSWERS = "SELECT p.id, s.x FROM scores s JOIN pairs p USING (seq) WHERE s.signal = 'answer'"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One stored pair: both texts, what it cost and what the candidate thought of the replay."""
+
+    id: str
+    group: str
+    baseline: str
+    candidate: str
+    arms: Mapping[str, Mapping[str, Any]]
+    forced: Mapping[str, Any] | None
+    agrees: float | None
+
+
+def figures(asked: Sequence[Prompt], recording: Path, kept: Path, names: Iterable[str]) -> Json:
+    """Everything that the result file holds; candidates without a finished run are named."""
+    names = list(names)
+    done = [name for name in names if (kept / name / "done.json").exists()]
+    right = {prompt.id: prompt.right for prompt in asked if prompt.right is not None}
+    candidates = {name: candidate(kept / name, right) for name in done}
+    return {
+        "requests": len(asked),
+        "per_group": len(asked) // len({prompt.group for prompt in asked}),
+        "baseline": baseline(recording),
+        "missing": [name for name in names if name not in done],
+        "candidates": candidates,
+        "checks": checks(candidates),
+    }
+
+
+def baseline(recording: Path) -> Json:
+    """How far the recorded replays are from the recorded answers."""
+    rows = [json.loads(line) for line in recording.read_text().splitlines()]
+    text = [[row[arm]["choices"][0]["message"]["content"] for arm in ("answer", "replay")] for row in rows]
+    usage = [row["answer"]["usage"] for row in rows]
+    return {
+        "identical_replays": float(np.mean([a == b for a, b in text])),
+        "prompt_tokens": float(np.mean([each["prompt_tokens"] for each in usage])),
+        "answer_tokens": float(np.mean([each["completion_tokens"] for each in usage])),
+        "seconds": quantiles([row["seconds"] for row in rows]),
+    }
+
+
+def candidate(kept: Path, right: Mapping[str, str]) -> Json:
+    """Verdict, groups, spread and pairs until the alarm of one finished candidate."""
+    done = json.loads((kept / "done.json").read_text())
+    store = Store(kept / "t.duckdb")
+    try:
+        pairs, alarms = compared(store), until_alarm(store, DIRECTIONAL)
+    finally:
+        store.close()
+    groups: dict[str, list[Compared]] = {}
+    for pair in pairs:
+        groups.setdefault(pair.group, []).append(pair)
+    rng = np.random.default_rng(11)
+    return {
+        "seconds": done["seconds"],
+        "verdict": verdict(done["verdict"]),
+        "all": row(pairs, right, rng),
+        "groups": {name: row(members, right, rng) for name, members in sorted(groups.items())},
+        "spread": spread({name: drops(members) for name, members in groups.items()}, rng),
+        "alarms": {**alarms, "tokens": tokens(pairs, alarms)},
+    }
+
+
+def verdict(found: Json) -> Json:
+    """What the monitor itself said."""
+    diverged = [r for r in found["segments"] if r["verdict"] == "diverged"]
+    forced = next(
+        (r for r in found["segments"] if (r["segment"], r["signal"]) == ("all", "forced_drop")), None
+    )
+    return {
+        "verdict": found["verdict"],
+        "pairs": found["pairs"],
+        "funnel": found["funnel"],
+        "diverged": [
+            {k: r[k] for k in ("segment", "signal", "level", "effect", "lower", "upper", "explained_by")}
+            for r in diverged
+        ],
+        "directional": sorted({r["signal"] for r in diverged} & DIRECTIONAL),
+        "forced_drop": forced and {k: forced[k] for k in ("verdict", "effect", "lower", "upper", "pairs")},
+        "warnings": found["warnings"],
+    }
+
+
+def compared(store: Store) -> list[Compared]:
+    """Stored pairs in the order of the log."""
+    agreed = {pair: 1.0 - x for pair, x in store.query(_ANSWERS)}
+    return [
+        Compared(
+            id=pair,
+            group=group,
+            baseline=texts["baseline"],
+            candidate=texts["candidate"],
+            arms={"candidate": own, "replay": replay},
+            forced=forced,
+            agrees=agreed.get(pair),
+        )
+        for pair, group, texts, own, replay, forced in store.query(_PAIRS)
+    ]
+
+
+def drops(pairs: Iterable[Compared]) -> list[float]:
+    """Mean absolute drop of every pair that has one, nats per token."""
+    return [p.forced["drop_absolute"] for p in pairs if p.forced and p.forced["drop_absolute"] is not None]
+
+
+def row(pairs: Sequence[Compared], right: Mapping[str, str], rng: np.random.Generator) -> Json:
+    """One line of the table."""
+    forced = [p.forced for p in pairs if p.forced]
+    return {
+        "pairs": len(pairs),
+        "identical": float(np.mean([p.baseline == p.candidate for p in pairs])),
+        "agreement": mean([p.agrees for p in pairs]),
+        "drop": interval(drops(pairs), rng),
+        "drop_signed": mean([f["drop_mean"] for f in forced]),
+        "top1": mean([f["top1"] for f in forced]),
+        "confidence": _both(lambda arm: mean([p.arms[arm]["confidence"] for p in pairs])),
+        "valid_json": _texts(pairs, "json", lambda _, text: is_json(text)),
+        "right_sums": _texts(pairs, SUMS, lambda pair, text: right.get(pair.id) == text.strip(" .\n")),
+        "own_script": own_script(pairs),
+        "seconds": _both(lambda arm: quantiles([p.arms[arm]["duration"] for p in pairs])),
+    }
+
+
+def _both(of: Any) -> Json:
+    """Candidate beside the baseline, whose replay carries what its answer does not."""
+    return {"baseline": of("replay"), "candidate": of("candidate")}
+
+
+def _texts(pairs: Sequence[Compared], group: str, holds: Any) -> Json | None:
+    """Share of texts of one group for which something holds, per arm; None where the group is absent."""
+    mine = [p for p in pairs if p.group == group]
+    if not mine:
+        return None
+    return {
+        "baseline": float(np.mean([holds(p, p.baseline) for p in mine])),
+        "candidate": float(np.mean([holds(p, p.candidate) for p in mine])),
+    }
+
+
+def is_json(text: str) -> bool:
+    """Whether the whole answer, or what its one fence holds, is JSON."""
+    bare = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
+    try:
+        return isinstance(json.loads(bare), dict | list)
+    except ValueError:
+        return False
+
+
+def own_script(pairs: Iterable[Compared]) -> float | None:
+    """Share of the candidates' letters that are in the script of the baseline's answer."""
+    own = total = 0
+    for pair in pairs:
+        wanted, found = script(pair.baseline), letters(pair.candidate)
+        parts = {"han", "hiragana", "katakana"} if wanted == "japanese" else {wanted}
+        own += sum(count for name, count in found.items() if name in parts)
+        total += sum(found.values())
+    return own / total if total else None
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def quantiles(values: Iterable[float | None]) -> Json | None:
+    known = [value for value in values if value is not None]
+    return {"p50": float(np.quantile(known, 0.5)), "p99": float(np.quantile(known, 0.99))} if known else None
+
+
+def interval(values: Sequence[float], rng: np.random.Generator) -> Json | None:
+    """Mean with its 95 % percentile bootstrap over pairs."""
+    if not values:
+        return None
+    array = np.array(values)
+    means = array[rng.integers(0, array.size, (DRAWS, array.size))].mean(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return {"mean": float(array.mean()), "low": float(low), "high": float(high)}
+
+
+def spread(groups: Mapping[str, Sequence[float]], rng: np.random.Generator) -> Json | None:
+    """Variance of the groups' means weighted by size, and its permutation p-value."""
+    kept = {name: values for name, values in groups.items() if values}
+    if len(kept) < 2:
+        return None
+    sizes = [len(values) for values in kept.values()]
+    every, cuts = np.concatenate([np.array(v) for v in kept.values()]), np.cumsum(sizes)[:-1]
+
+    def between(values: Any) -> float:
+        return float(sum(part.size * part.mean() ** 2 for part in np.split(values, cuts)))
+
+    seen = between(every)
+    beyond = sum(between(rng.permutation(every)) >= seen - 1e-12 for _ in range(DRAWS))
+    means = {name: float(np.mean(values)) for name, values in kept.items()}
+    return {"worst": max(means, key=means.__getitem__), "p": (beyond + 1) / (DRAWS + 1)}
+
+
+def tokens(pairs: Sequence[Compared], alarms: Json) -> Json:
+    """What the candidate computes per pair and per decision, either way of asking it."""
+    prefilled = mean([p.forced["prefilled"] for p in pairs if p.forced])
+    asked = mean([p.arms["candidate"]["input_tokens"] for p in pairs])
+    written = mean([p.arms["candidate"]["output_tokens"] for p in pairs])
+    generated = None if asked is None or written is None else asked + written
+    per_pair = {"forced": prefilled, "generate": generated, "generated_tokens": written}
+    decision = {
+        way: None if (cost := per_pair[way]) is None or (pairs_ := alarms[way]["median"]) is None else cost * pairs_
+        for way in ("forced", "generate")
+    }  # fmt: skip
+    return {"per_pair": per_pair, "per_decision": decision}
+
+
+def checks(candidates: Mapping[str, Json]) -> list[Json]:
+    """What the issue expects, each with what was measured; absent candidates are not judged."""
+    found = []
+    for name, what, holds in _EXPECTED:
+        if name in candidates:
+            said = candidates[name]["verdict"]
+            named = Counter((d["signal"], d["level"]) for d in said["diverged"])
+            words = ", ".join(f"{signal} ({level}) in {n}" for (signal, level), n in named.items())
+            found.append({"what": what, "holds": bool(holds(said)), "detail": words or said["verdict"]})
+    return found
+
+
+def _forced(said: Json) -> bool:
+    return any(row["signal"] == "forced_drop" for row in said["diverged"])
+
+
+_EXPECTED: tuple[tuple[str, str, Any], ...] = (
+    ("itself", "itself has not diverged, in no signal", lambda said: not said["diverged"]),
+    ("int8-g128", "int8 has not diverged, in no signal", lambda said: not said["diverged"]),
+    ("int6-g32", "int6 has not diverged by directional signals", lambda said: not said["directional"]),
+    ("int5-g32", "int5 has diverged by forced drop", _forced),
+    ("int4-g128", "int4 has diverged by forced drop", _forced),
+    ("int4-g128", "int4 has diverged by directional signals", lambda said: bool(said["directional"])),
+)

@@ -1,0 +1,137 @@
+"""The cliff benchmark's result as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+def report(found: Json) -> str:
+    """One page: expectations, verdicts, pairs and tokens per decision, then a table per candidate."""
+    parts = [_head(found), _checks(found), _verdicts(found), _alarms(found), *_groups(found)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [_row(head), _row(["---"] * len(head)), *(_row([_cell(c) for c in row]) for row in rows)]
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+
+
+def _head(found: Json) -> str:
+    own = found["baseline"]
+    missing = f" Not run: {', '.join(found['missing'])}." if found["missing"] else ""
+    return (
+        "# A real quantization cliff\n\n"
+        f"SmolLM2-135M-Instruct in float32 against its own weights, rounded; vLLM on a CPU. {found['requests']} "
+        f"requests, {found['per_group']} in each group, through sidecar and monitor (`candidate.mode: both`). "
+        f"{own['identical_replays']:.0%} of the baseline's replays are identical to its answers; on average "
+        f"{own['prompt_tokens']:.0f} tokens asked and {own['answer_tokens']:.0f} answered.{missing}"
+    )
+
+
+def _checks(found: Json) -> str:
+    rows = [("yes" if c["holds"] else "**no**", c["what"], c["detail"]) for c in found["checks"]]
+    return "## Expected\n\n" + _table(("holds", "what", "diverged rows"), rows)
+
+
+def _verdicts(found: Json) -> str:
+    rows = [
+        (
+            name,
+            each["verdict"]["verdict"],
+            _range(each["all"]["drop"]),
+            each["all"]["top1"],
+            each["all"]["identical"],
+            each["all"]["agreement"],
+            f"{each['spread']['worst']} (p = {each['spread']['p']:.2g})" if each["spread"] else None,
+        )
+        for name, each in found["candidates"].items()
+    ]
+    head = (
+        "candidate",
+        "verdict",
+        "mean abs. drop [95 %]",
+        "top-1",
+        "identical texts",
+        "answers agree",
+        "worst group",
+    )
+    note = "Drop in nats per token; p: a permutation test of whether the groups' mean drops differ at all."
+    return f"## Candidates\n\n{_table(head, rows)}\n\n{note}"  # fmt: skip
+
+
+def _alarms(found: Json) -> str:
+    rows = []
+    for name, each in found["candidates"].items():
+        alarms, cost = each["alarms"], each["alarms"]["tokens"]
+        rows.append(
+            (
+                name,
+                _pairs(alarms["forced"], alarms["longest"]),
+                _pairs(alarms["generate"], alarms["longest"]),
+                _pairs(alarms["ratio"], None),
+                cost["per_pair"]["forced"],
+                cost["per_pair"]["generate"],
+                cost["per_decision"]["forced"],
+                cost["per_decision"]["generate"],
+            )
+        )
+    head = ("candidate", "pairs, forced", "pairs, generate", "generate / forced", "tokens a pair, forced", "generate", "tokens a decision, forced", "generate")  # fmt: skip
+    note = (
+        "Pairs until the first alarm in any segment over the run's pairs drawn again with replacement, median and "
+        "middle 95 % of draws; `generate` is the first directional page signal. Tokens are what the candidate "
+        "computes; the replay that forcing needs is the baseline's work and the same for both."
+    )
+    return f"## Pairs and tokens until the alarm\n\n{_table(head, rows)}\n\n{note}"
+
+
+def _pairs(found: Json, longest: int | None) -> str:
+    silent = f", silent in {found['silent']:.0%}" if found["silent"] else ""
+    if found["median"] is None:
+        return f"silent in {found['silent']:.0%}" if longest else "–"
+    return f"{found['median']:.3g} [{found['low']:.3g}, {found['high']:.3g}]{silent}"
+
+
+def _groups(found: Json) -> Iterator[str]:
+    for name, each in found["candidates"].items():
+        rows = [_group(group, row) for group, row in [*each["groups"].items(), ("all", each["all"])]]
+        head = ("group", "pairs", "agree", "drop [95 %]", "confidence", "valid JSON", "sums right", "own script", "p50 s", "p99 s")  # fmt: skip
+        yield f"## {name}\n\nBaseline → candidate where both are measured.\n\n{_table(head, rows)}"
+
+
+def _group(name: str, row: Json) -> tuple[object, ...]:
+    seconds = row["seconds"]
+    per_quantile = [
+        _arrow({arm: found and found[q] for arm, found in seconds.items()}) for q in ("p50", "p99")
+    ]
+    return (
+        name,
+        row["pairs"],
+        row["agreement"],
+        _range(row["drop"]),
+        _arrow(row["confidence"]),
+        _arrow(row["valid_json"]),
+        _arrow(row["right_sums"]),
+        row["own_script"],
+        *per_quantile,
+    )
+
+
+def _arrow(found: Json | None) -> str | None:
+    return None if found is None else f"{_cell(found['baseline'])} → {_cell(found['candidate'])}"
+
+
+def _range(found: Json | None) -> str | None:
+    return None if found is None else f"{found['mean']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
