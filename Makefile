@@ -12,7 +12,7 @@ help: ## this list
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,kafka,dashboards,s3]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,kafka,dashboards,s3,collect]'
 	touch $@
 
 demo: $(STAMP) ## the whole pipeline on this machine: a planted tail regression is found and named

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from collectors.counters import DROPPED, EXCLUDED, UNOBSERVED, Board
+from collectors.counters import EVERY_DROPPED, EVERY_EXCLUDED, UNOBSERVED, Board
 from collectors.exposition import counts, exposition, positive
 from collectors.settings import Settings
 
@@ -117,6 +117,8 @@ class Admin:
     async def _ready(self) -> Reply:
         """Whether the upstream accepts a connection; asked at most once a second."""
         checked, problem = self._reachable
+        if not self._settings.upstream[0]:
+            return _json({"ready": True, "problem": ""})  # nothing is forwarded here
         if time.monotonic() - checked > _READY_SECONDS:
             problem = ""
             try:
@@ -148,7 +150,8 @@ class Admin:
 
 def funnel(board: Board) -> dict[str, object]:
     """Where every parsed request ended, since the sidecar started."""
-    dropped, excluded = counts(board, "dropped", DROPPED), counts(board, "excluded", EXCLUDED)
+    dropped = counts(board, "dropped", EVERY_DROPPED)
+    excluded = counts(board, "excluded", EVERY_EXCLUDED)
     sampled, not_sampled, written = (board.total(name) for name in ("sampled", "not_sampled", "written"))
     return {
         "requests": sum(excluded.values()) + sampled + not_sampled,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Protocol
 
-from collectors.counters import CELL, DROPPED, Board
+from collectors.counters import CELL, EVERY_DROPPED, Board
 from collectors.settings import NEVER_CAPTURED, Settings
 from collectors.wire import Capture
 from monitor.sampling import positions
@@ -36,7 +36,7 @@ _MARKED_AS_SENT = (
     b"\r\n" + _MARKER + b":"
 )  # as our own legs spell it; other spellings are found in the sample
 _NO_LOG = tuple((name.encode(), value) for name, value in NO_LOG.items())
-_DROPS = {reason: CELL[f"dropped:{reason}"] for reason in DROPPED}
+_DROPS = {reason: CELL[f"dropped:{reason}"] for reason in EVERY_DROPPED}
 
 
 Fields = dict[bytes, bytes]
@@ -46,13 +46,16 @@ Fields = dict[bytes, bytes]
 class Exchange:
     """One exchange while it is observed and queued; `size` is what it holds in memory, bytes.
 
-    Times are monotonic nanoseconds. `marks` are (time, body bytes) per read of the answer.
+    Times are monotonic nanoseconds. `marks` are (time, body bytes) per read of the answer. Records of
+    other tools have no reads: they may say when the first token came (0 = unknown).
     """
 
     __slots__ = (
         "began",
+        "collector",
         "ended",
         "fields",
+        "first_token",
         "in_flight",
         "marks",
         "outcome",
@@ -84,7 +87,9 @@ class Exchange:
         self.marks: list[tuple[int, int]] = []
         self.status = 0
         self.ended = 0
+        self.first_token = 0
         self.outcome = "ok"
+        self.collector = "spool"
 
 
 def finder(names: Iterable[str]) -> Callable[[bytes, int], Fields]:
@@ -319,6 +324,8 @@ class Renderer:
             worker=self._worker,
             in_flight=exchange.in_flight,
             request_end_us=(exchange.request_ended - began) // 1000,
+            first_token_us=(exchange.first_token - began) // 1000 if exchange.first_token else 0,
+            collector=exchange.collector,
         )
         return capture, headers.get(self._subject) if self._subject else None
 

@@ -31,6 +31,11 @@ DROPPED = (
     "spool_error",
     "worker_died",
 )
+# What only the other ways in can say (`tailgate collect`): the data path's budget of series is without them.
+EXCLUDED_ELSEWHERE = ("not_genai", "not_an_exchange")
+DROPPED_ELSEWHERE = ("no_content", "unsupported_content", "unreadable", "cut_off", "packets_lost")
+EVERY_EXCLUDED = EXCLUDED + EXCLUDED_ELSEWHERE
+EVERY_DROPPED = DROPPED + DROPPED_ELSEWHERE
 # A connection that is forwarded without being followed.
 UNOBSERVED = (
     "unparseable",
@@ -40,6 +45,7 @@ UNOBSERVED = (
     "head_too_large",
     "unsolicited_response",
     "observer_error",
+    "packets_lost",
 )
 UPSTREAM_ERRORS = (
     "refused",
@@ -64,8 +70,8 @@ _NAMES = (
     "captured_bytes",
     "restarts",
     "overhead_sum_ns",
-    *(f"excluded:{name}" for name in EXCLUDED),
-    *(f"dropped:{name}" for name in DROPPED),
+    *(f"excluded:{name}" for name in EVERY_EXCLUDED),
+    *(f"dropped:{name}" for name in EVERY_DROPPED),
     *(f"unobserved:{name}" for name in UNOBSERVED),
     *(f"upstream:{name}" for name in UPSTREAM_ERRORS),
     *(f"gauge:{name}" for name in GAUGES),

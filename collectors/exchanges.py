@@ -41,19 +41,23 @@ def exchange_of(capture: Capture, settings: Decoding, now: float) -> Exchange:
     )
     if completion.error_type:
         raise BadInput("baseline_error", completion.error_message)
+    first = capture.first_token_us * _MICRO if capture.first_token_us else None
     headers = capture.request_headers
     return Exchange(
         id=headers.get("x-request-id") or capture.id,
         received_at=capture.received_at,
         request=request,
         baseline=replace(
-            completion, duration_seconds=capture.duration_us * _MICRO, in_flight=capture.in_flight
+            completion,
+            duration_seconds=capture.duration_us * _MICRO if capture.duration_us else None,
+            time_to_first_token_seconds=first or completion.time_to_first_token_seconds,
+            in_flight=capture.in_flight or None,
         ),
         headers=headers,
         session=_first(headers, settings.session_header, SESSION),
         subject=_first(headers, settings.subject_header),
         inclusion_probability=capture.inclusion_probability,
-        collector="spool",
+        collector=capture.collector,
         path=capture.path,
     )
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from collectors.counters import DROPPED, EXCLUDED, OVERHEAD_BUCKETS, UNOBSERVED, UPSTREAM_ERRORS, Board
+from collectors.counters import (
+    EVERY_DROPPED,
+    EVERY_EXCLUDED,
+    OVERHEAD_BUCKETS,
+    UNOBSERVED,
+    UPSTREAM_ERRORS,
+    Board,
+)
 
 _USUAL_DROPS = ("thinned", "queue_full", "too_large", "spool_full", "worker_died", "shutdown")
 _USUAL_ERRORS = ("refused", "timeout", "reset")
@@ -53,8 +60,8 @@ def _lines(route: str, board: Board, version: str) -> Iterator[str]:
         route,
         "reason",
         dict.fromkeys(_USUAL_DROPS, 0)
-        | positive(counts(board, "dropped", DROPPED))
-        | positive(counts(board, "excluded", EXCLUDED)),
+        | positive(counts(board, "dropped", EVERY_DROPPED))
+        | positive(counts(board, "excluded", EVERY_EXCLUDED)),
     )
     yield from _reasons(
         "tailgate_proxy_upstream_errors_total",
@@ -75,7 +82,7 @@ def _outcomes(board: Board) -> dict[str, int]:
     return {
         "sampled": board.total("sampled"),
         "skipped": board.total("not_sampled"),
-        "excluded": sum(counts(board, "excluded", EXCLUDED).values()),
+        "excluded": sum(counts(board, "excluded", EVERY_EXCLUDED).values()),
         "unparseable": sum(counts(board, "unobserved", UNOBSERVED).values()),
     }
 

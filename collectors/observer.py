@@ -23,7 +23,12 @@ _FINAL = 200  # statuses below are interim
 _WHOLE = 4  # events of a message with a body that came in one read
 _STOPS = {reason: CELL[f"unobserved:{reason}"] for reason in UNOBSERVED}
 # What becomes of the exchange under observation when its connection cannot be followed further.
-_DROP = {"tunnel": "upgrade", "pipelined": "pipelined", "observer_error": "observer_error"}
+_DROP = {
+    "tunnel": "upgrade",
+    "pipelined": "pipelined",
+    "observer_error": "observer_error",
+    "packets_lost": "packets_lost",
+}
 
 
 class _Tape:

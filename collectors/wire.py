@@ -46,7 +46,8 @@ class Capture(msgspec.Struct, frozen=True, array_like=True, tag="capture1"):
     lengths sum to `len(response_body)`. Bodies are free of transfer coding; content coding is
     kept. `outcome`: `ok`, `client_left`, `upstream_reset`, `upstream_closed` (the latter three with
     what had arrived). `in_flight` counts requests of this worker when this one began, itself
-    included.
+    included; 0 = unknown. `first_token_us` is what a record of another tool says instead of marks (0 =
+    nothing), `collector` names the way in.
     """
 
     id: str
@@ -66,6 +67,8 @@ class Capture(msgspec.Struct, frozen=True, array_like=True, tag="capture1"):
     worker: int
     in_flight: int
     request_end_us: int = 0
+    first_token_us: int = 0
+    collector: str = "spool"
 
 
 class Counters(msgspec.Struct, frozen=True, array_like=True, tag="counters1"):

@@ -16,7 +16,7 @@ from pathlib import Path
 import uvloop
 
 from collectors.admission import Admission, Exchange, Renderer
-from collectors.counters import CELL, DROPPED, EXCLUDED, UNOBSERVED, Board, by_reason
+from collectors.counters import CELL, EVERY_DROPPED, EVERY_EXCLUDED, UNOBSERVED, Board, by_reason
 from collectors.rewriting_client import RewritingClient
 from collectors.settings import Settings
 from collectors.splice import Client, Splicer
@@ -45,8 +45,8 @@ def account(
         sampled=since("sampled"),
         written=since("written"),
         unkeyed=since("unkeyed"),
-        excluded=by_reason(cells, base, "excluded", EXCLUDED),
-        dropped=by_reason(cells, base, "dropped", DROPPED),
+        excluded=by_reason(cells, base, "excluded", EVERY_EXCLUDED),
+        dropped=by_reason(cells, base, "dropped", EVERY_DROPPED),
         unobserved=by_reason(cells, base, "unobserved", UNOBSERVED),
         final=final,
     )

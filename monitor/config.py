@@ -14,20 +14,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from monitor.addresses import host_port, http_url, is_loopback, is_private
+from monitor.config_collect import Collect
+from monitor.config_types import Count, Fraction, Positive, Strict
 from monitor.signals import SIGNALS, Level
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(gt=0)]
-
-
-class Strict(BaseModel):
-    """Frozen; a typo in a key is an error that names it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Route(Strict):
@@ -372,6 +364,7 @@ class Config(Strict):
     ood: Ood = Field(default_factory=Ood)
     privacy: Privacy = Field(default_factory=Privacy)
     export: Export = Field(default_factory=Export)
+    collect: Collect = Field(default_factory=Collect)
 
     @field_validator("signals")
     @classmethod
@@ -394,6 +387,7 @@ class Config(Strict):
         for key, listen, token in (
             ("http", self.http.listen, self.http.token_env),
             ("sidecar", self.sidecar.admin, self.sidecar.token_env),
+            *(("collect", listen, self.collect.token_env) for listen in self.collect.listening),
         ):
             if not is_loopback(host_port(listen)[0]) and not token:
                 raise ValueError(

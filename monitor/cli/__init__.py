@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "the whole pipeline on this machine, with a planted tail regression"),
     "run": ("run", "capture and monitor, one command"),
     "sidecar": ("sidecar", "the data path alone"),
+    "collect": ("collect", "other ways in: OTLP traces, Envoy, packets, into the same spool"),
     "monitor": ("monitor", "the monitor alone"),
     "score": ("score", "recorded pairs to a verdict"),
     "shadow": ("shadow", "send recorded exchanges to a live candidate, then score"),

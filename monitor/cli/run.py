@@ -31,8 +31,10 @@ def command(path: Path | None, settings: tuple[str, ...], **flags: Any) -> int:
         f"kill switch: http://{config.sidecar.admin}/-/sampling",
         err=True,
     )
-    children = (
+    children = [
         Child("sidecar", ["sidecar", *arguments, *spool]),
         Child("monitor", ["monitor", *arguments, *spool]),
-    )
+    ]
+    if config.collect.ways:
+        children.insert(1, Child("collect", ["collect", *arguments, *spool]))
     return Supervisor(children, drain_seconds=config.sidecar.drain_seconds + 5).run()

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from collectors.admin import funnel
-from collectors.counters import CELL, DROPPED, EXCLUDED, UPSTREAM_ERRORS, Board
+from collectors.counters import (
+    CELL,
+    DROPPED,
+    DROPPED_ELSEWHERE,
+    EXCLUDED,
+    EXCLUDED_ELSEWHERE,
+    UPSTREAM_ERRORS,
+    Board,
+)
 from collectors.exposition import exposition
 from tests.collectors.harness import Sidecar, Upstream, play, sidecar
 from tests.collectors.harness import connect as connect_to
@@ -28,11 +36,12 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
 
 
 def busy_board() -> Board:
-    """A board on which everything has happened."""
+    """A board on which everything has happened that can happen in the data path."""
     board = Board(2, 0.05)
     for page in board.pages:
-        for index in CELL.values():
-            page[index] += 1
+        for name, index in CELL.items():
+            if name.partition(":")[2] not in {*EXCLUDED_ELSEWHERE, *DROPPED_ELSEWHERE}:
+                page[index] += 1
     return board
 
 

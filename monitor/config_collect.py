@@ -1,0 +1,52 @@
+"""The other ways in: what `tailgate collect` listens to. Each is off until it has an address."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from monitor.addresses import host_port
+from monitor.config_types import Count, Strict
+
+
+def _address(value: str | None) -> str | None:
+    if value is not None:
+        host_port(value)
+    return value
+
+
+class Otlp(Strict):
+    grpc: str | None = Field(
+        None, description="HOST:PORT of the OTLP/gRPC receiver for GenAI spans, usually port 4317."
+    )
+    http: str | None = Field(None, description="HOST:PORT of the OTLP/HTTP receiver, usually port 4318.")
+    max_request_bytes: Count = Field(4 << 20, description="Largest export as sent, over HTTP.")
+    max_inflated_bytes: Count = Field(
+        32 << 20, description="Largest export once decompressed: a small body may unpack to gigabytes."
+    )
+
+    _listen = field_validator("grpc", "http")(_address)
+
+
+class Collect(Strict):
+    admin: str = Field("127.0.0.1:9872", description="Metrics, health and kill switch of `tailgate collect`.")
+    token_env: str | None = Field(
+        None,
+        description="Environment variable with the bearer token that senders must show; required beyond loopback.",
+    )
+    otlp: Otlp = Field(default_factory=Otlp)
+
+    @field_validator("admin")
+    @classmethod
+    def _admin(cls, value: str) -> str:
+        host_port(value)
+        return value
+
+    @property
+    def listening(self) -> tuple[str, ...]:
+        """Every address that is configured, the admin port's included."""
+        return tuple(each for each in (self.admin, self.otlp.grpc, self.otlp.http) if each)
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Names of the ways in that are on."""
+        return tuple(name for name, on in (("otlp", self.otlp.grpc or self.otlp.http),) if on)
