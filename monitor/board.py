@@ -6,8 +6,10 @@ segments that left the view leave the page.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -20,6 +22,8 @@ from prometheus_client.core import (
 from monitor.records import Arm, Funnel, Verdict
 
 OTHER = "__other__"
+MAX_ALARMED = 50
+"""Segments that are shown for their alarm alone."""
 SEGMENT_LABELS = ["route", "dimension", "segment"]
 
 
@@ -69,29 +73,30 @@ class Segments:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._known: dict[str, None] = {"all": None}
+        self._seen: dict[str, float] = {"all": math.inf}
         self.overflow: set[str] = set()
 
-    def label(self, segment: str) -> str:
-        """`segment`, or `__other__` beyond the cap."""
-        if segment in self._known:
-            return segment
-        if len(self._known) <= self._limit:
-            self._known[segment] = None
+    def label(self, segment: str, now: float) -> str:
+        """`segment`, or `__other__` beyond the cap; `now` (seconds) is when its newest pair came."""
+        if segment in self._seen or len(self._seen) <= self._limit:
+            self._seen[segment] = max(now, self._seen.get(segment, now))
             return segment
         if len(self.overflow) < 10_000:
             self.overflow.add(segment)
         return OTHER
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
+        return iter(self._seen)
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._seen)
 
-    def forget(self, segment: str) -> None:
-        """Free a stale segment's place."""
-        self._known.pop(segment, None)
+    def forget(self, before: float) -> list[str]:
+        """Free the places of segments without a pair since `before`; their names."""
+        stale = [segment for segment, seen in self._seen.items() if seen < before]
+        for segment in stale:
+            del self._seen[segment]
+        return stale
 
 
 class Gauges:
@@ -109,7 +114,9 @@ class Gauges:
         board = self._board()
         if board is None:
             return
-        shown = set(self._segments)
+        # An alarm is shown beyond the cap, too: what is folded away must still be able to page.
+        alarmed = (str(row.segment) for row in board.verdict.segments if row.verdict == "diverged")
+        shown = {*self._segments, *islice(dict.fromkeys(alarmed), MAX_ALARMED)}
         yield from _route_families(self._route, self._segments, board)
         yield from _verdict_rows(self._route, board, shown)
         yield from _segment_families(self._route, board, shown)

@@ -65,9 +65,10 @@ class Judging:
 
     def kept(self, paired: Paired, pair: Pair, scored: Scored, dims: Mapping[str, str]) -> Kept:
         """What outlives a scored pair."""
-        exchange, text = paired.exchange, self.config.store.text
+        exchange = paired.exchange
         illness = baseline_illness(exchange)
         candidate = pair.candidate if pair.generated else None
+        texts, stored, redactions = self._for_store(pair, scored)
         arms = (exchange.baseline, candidate, pair.replay)
         return Kept(
             dims=dims,
@@ -84,12 +85,23 @@ class Judging:
             candidate=candidate and bare(candidate),
             replay=pair.replay and bare(pair.replay),
             confidences=tuple(None if arm is None else confidence(arm) for arm in arms),
-            scored=scored_for_store(scored, text, self.token),
-            texts=texts_of(pair, text, self.token),
+            scored=stored,
+            texts=texts,
             forced=forced(pair.forced_replay or pair.forced),
             prefilled=sum(view.prefilled for view in (pair.forced, pair.forced_replay) if view),
-            redactions=found(exchange.request.prompt) if text == "redacted" else {},
+            redactions=redactions,
         )
+
+    def _for_store(
+        self, pair: Pair, scored: Scored
+    ) -> tuple[Mapping[str, str | None] | None, Scored, Mapping[str, int] | None]:
+        """Texts and scores as far as they may be stored, and what was redacted; None where that failed."""
+        text = self.config.store.text
+        try:
+            redactions = found(pair.request.prompt) if text == "redacted" else {}
+            return texts_of(pair, text, self.token), scored_for_store(scored, text, self.token), redactions
+        except Exception:  # noqa: BLE001  what cannot be redacted is not stored; the pair keeps its numbers
+            return None, scored_for_store(scored, "none", self.token), None
 
     def subject_key(self, exchange: Exchange) -> str | None:
         """Keyed hash of the data subject, for erasure."""

@@ -73,7 +73,8 @@ class Kept:
     forced: Mapping[str, Any] | None = None
     prefilled: int = 0
     """Tokens that the candidate computed to score other arms' answers."""
-    redactions: Mapping[str, int] = field(default_factory=dict)
+    redactions: Mapping[str, int] | None = field(default_factory=dict)
+    """Secrets replaced per kind; None where redaction failed, and then no text is kept."""
 
     @property
     def arms(self) -> dict[Arm, Completion]:

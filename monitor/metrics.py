@@ -11,10 +11,13 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import threading
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
@@ -58,6 +61,8 @@ class Metrics:
         self.segments = Segments(segments_limit)
         self.board: Board | None = None
         self._lock = threading.Lock()
+        self._rendering = threading.Lock()
+        self._pages: dict[bool, tuple[float, bytes]] = {}
         self._segment_families()
         self._answer_families()
         self._own_families()
@@ -208,11 +213,12 @@ class Metrics:
         *,
         diverged: bool,
         clean: bool,
+        now: float = 0.0,
     ) -> None:
         """Count one scored pair in all its segments. `clean` = its latencies may be compared."""
         fired = [name for name, score in scored.scores.items() if score.value >= 0.5]
         result = "diverge" if diverged else "agree" if scored.scores else "unscored"
-        labels = {self.segments.label(segment): dimension_of(segment) for segment in segments}
+        labels = {self.segments.label(segment, now): dimension_of(segment) for segment in segments}
         with self._lock:
             for segment, dimension in labels.items():
                 self._pairs.labels(self.route, dimension, segment, result).inc()
@@ -249,8 +255,40 @@ class Metrics:
                     completion.duration_seconds / completion.output_tokens
                 )
 
+    def forget(self, before: float) -> None:
+        """Take segments without a pair since `before` off the page; one that returns counts from 0 again."""
+        with self._lock:
+            for segment in self.segments.forget(before):
+                for family in (self._pairs, self._divergences, self._duration, self._ttft):
+                    family.remove_by_labels({"segment": segment})
+
     def render(self, *, openmetrics: bool) -> bytes:
         """The page. CPU-bound: call it in a thread."""
+        page = generate_openmetrics if openmetrics else generate_latest
+        return bytes(page(self._collected()))
+
+    def page(self, *, openmetrics: bool) -> bytes:
+        """The page, kept for ten times the CPU time that it took: however many scrape, a tenth of a core at most."""
+        with self._rendering:
+            kept = self._pages.get(openmetrics)
+            if kept is None or time.monotonic() > kept[0]:
+                began = time.thread_time()
+                text = self.render(openmetrics=openmetrics)
+                spent = time.thread_time() - began
+                kept = self._pages[openmetrics] = (time.monotonic() + 10 * spent, text)
+            return kept[1]
+
+    def _collected(self) -> CollectorRegistry:
+        """All samples of one moment. Only this is locked: formatting takes ten times as long."""
         with self._lock:
-            page = generate_openmetrics if openmetrics else generate_latest
-            return bytes(page(self.registry))
+            return cast("CollectorRegistry", _Moment(tuple(self.registry.collect())))
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """As much of a registry as the exposition functions ask for."""
+
+    families: tuple[Metric, ...]
+
+    def collect(self) -> tuple[Metric, ...]:
+        return self.families

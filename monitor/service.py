@@ -35,6 +35,8 @@ FRESH_SECONDS = 0.5
 LATENCY_WINDOW = 7 * 86_400.0
 LATENCY_SECONDS = 10.0
 MAX_LABELS = 10_000
+STALE_SECONDS = 7 * 86_400.0
+"""A segment without a pair for this long leaves the metrics page."""
 _QUESTION = "Quel temps fait-il, and what is the weather like over there tomorrow?"
 WARM_UP = Exchange(
     "warm-up",
@@ -101,9 +103,14 @@ class Service:
         )
         clean = not {"warmup", "cached"} & set(kept.flags)
         segments = self._standing.segments(kept.dims)
-        self._metrics.observe(segments, kept.scored, kept.arms, diverged=fired, clean=clean)
+        self._metrics.observe(
+            segments, kept.scored, kept.arms, diverged=fired, clean=clean, now=time.monotonic()
+        )
         self._metrics.forced(kept.prefilled)
-        self._metrics.redacted(kept.redactions)
+        if kept.redactions is None:
+            self._metrics.redaction_failed()
+        else:
+            self._metrics.redacted(kept.redactions)
 
     async def identified(self, identity: Identity | None) -> bool:
         """Note what serves at the candidate's address; True where it is another candidate."""
@@ -178,7 +185,7 @@ class Service:
         """The metrics page."""
         if self._metrics.board is None:
             self.refresh()
-        return self._metrics.render(openmetrics=openmetrics)
+        return self._metrics.page(openmetrics=openmetrics)
 
     def pairs(self, segment: str | None, signal: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
         """The worst pairs of a segment and signal, ids and scores; text only where it is stored."""
@@ -227,8 +234,9 @@ class Service:
         archive.note(self._standing.store, time.time(), action, detail)
 
     def purge(self) -> None:
-        """Delete rows beyond the retention."""
+        """Delete rows beyond the retention; segments that left the traffic leave the metrics."""
         archive.purge(self._standing.store, time.time() - 86_400 * self.config.store.retention_days)
+        self._metrics.forget(time.monotonic() - STALE_SECONDS)
 
     def not_ready(self) -> str | None:
         """Why the monitor cannot score now; None = it can."""
