@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.results import ROOT, write_result
+from tests.benchmarks.results import RESULTS, ROOT, provenance, write_result
 from tests.fuzz.engine import load, names
 
 WORK = ROOT / ".cache" / "fuzz"
@@ -32,12 +32,20 @@ def main() -> int:
     arguments = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     targets = {name: _one(name, arguments.runs, arguments.seed) for name in arguments.targets or names()}
-    write_result("fuzz", {"passed": all(t["passed"] for t in targets.values()), "targets": targets})
+    known = {**_earlier(), **targets}
+    write_result("fuzz", {"passed": all(t["passed"] for t in known.values()), "targets": known})
     return int(not all(target["passed"] for target in targets.values()))
 
 
+def _earlier() -> dict[str, Any]:
+    """Results of targets that this run leaves out; each says at which commit it ran."""
+    path = RESULTS / "fuzz.json"
+    found: dict[str, Any] = json.loads(path.read_text())["targets"] if path.exists() else {}
+    return {name: found[name] for name in names() if name in found}
+
+
 def _one(name: str, runs: int, seed: int) -> dict[str, Any]:
-    began = time.monotonic()
+    began, ran = time.monotonic(), provenance()
     guided = importlib.util.find_spec("atheris") is not None
     # Without a wheel of Atheris for this Python the same inputs are made without guidance.
     found = (
@@ -52,6 +60,8 @@ def _one(name: str, runs: int, seed: int) -> dict[str, Any]:
     )
     return {
         "passed": passed,
+        "commit": ran["commit"],
+        "date": ran["date"],
         "executions": runs,
         "guided": guided,
         "finding": found != 0,
