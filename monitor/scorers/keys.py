@@ -50,10 +50,16 @@ _HASHES = re.compile(
 _ANSWER_IS = re.compile(
     r"(?:\b(?:final|correct|right|best)?\s?(?:answer|option|choice|result)\b\s*(?:is|are|:|would be|should be|=)|^A:|\banswer\*\*:?"
     r"|\brespuesta(?: final| correcta)?\s*(?:es|:)|\bréponse(?: finale| correcte)?\s*(?:est|:)|\bAntwort\s*(?:ist|lautet|:)"
-    r"|\bresposta(?: final)?\s*(?:é|:)|(?:答え|答案|正解|回答)\s*(?:は|是|:|：)|ответ\s*(?:—|:|-)|\bjibu\s*(?:ni|:)|답(?:은|:))"
+    r"|\bresposta(?: final)?\s*(?:é|:)|(?:答え|答案|正解|回答)\s*(?:は|是|:|：)|ответ\s*(?:—|:|-)|\bjibu\s*(?:ni|:)|답(?:은|:)"
+    r"|\brisposta\s*(?:è|:)|उत्तर\s*(?:है|:)|الجواب\s*(?:هو|:)|\bcevap\s*:|đáp án\s*(?:là|:)|\bjawaban(?:nya)?\s*(?:adalah|:))"
     r"\**[\s:]{0,3}(?P<rest>[^\n]{1,160})",
     re.IGNORECASE | re.MULTILINE,
 )
+# without one of these the pattern cannot match: it costs a millisecond on a long answer
+_ANSWER_CUES = (
+    "answer", "option", "choice", "result", "a:", "respuesta", "réponse", "antwort", "resposta", "答え", "答案", "正解", "回答",
+    "ответ", "jibu", "답", "उत्तर", "الجواب", "risposta", "cevap", "đáp án", "jawaban",
+)  # fmt: skip
 _TAG = re.compile(r"<((?:final[ _]?)?answer)>\s*(?P<rest>[^<]{1,200}?)\s*</\1>", re.IGNORECASE)
 _FIELD = re.compile(
     r"[\"'](?:final_?\s?answer|answer|result)[\"']\s*:\s*(?P<rest>.{1,400})", re.IGNORECASE | re.DOTALL
@@ -116,7 +122,9 @@ def marked(text: str) -> str | None:
     tags = list(_TAG.finditer(text[-4000:])) if "</" in text else []
     if tags:
         return str(tags[-1]["rest"])
-    found = list(_ANSWER_IS.finditer(text[-4000:]))
+    tail = text[-4000:]
+    small = tail.casefold()
+    found = list(_ANSWER_IS.finditer(tail)) if any(map(small.__contains__, _ANSWER_CUES)) else []
     return found[-1]["rest"] if found else None
 
 

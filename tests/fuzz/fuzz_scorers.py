@@ -31,7 +31,7 @@ COVERS = (
 
 _BREAK: Final = "\x1e"
 _SECONDS: Final = 2.0
-_REPEATED: Final = 4  # every fourth input is scored twice: determinism is cheap to sample
+_REPEATED: Final = 4  # every fourth input is scored twice and segmented: both are cheap to sample
 _LABELLED: Final = 128
 _TOOLS: Final = [
     {
@@ -205,14 +205,10 @@ def _exchange(prompt: str, body: dict[str, Any], baseline: Completion) -> Exchan
 
 def _judge(pair: Pair) -> None:
     began = time.process_time()
-    index = _index()
-    dims = segments_of(pair.exchange, _RULES, lambda e: {"ood": index.band(e.request.prompt)})
-    assert all(dims.values())
-    assert len(segment_names(dims, [("language", "task")])) == len(dims) + 2
-    assert baseline_illness(pair.exchange) in {None, "degenerate", "wrong_script"}
     again = len(pair.baseline.text) % _REPEATED == 0
     if again:
-        _read_alone(pair, index)
+        _segment(pair.exchange)
+        _read_alone(pair)
     for name, scorer in SCORERS.items():
         score = scorer(pair)
         assert score is None or (score.signal == name and 0.0 <= score.value <= 1.0), score
@@ -220,9 +216,18 @@ def _judge(pair: Pair) -> None:
     assert time.process_time() - began < _SECONDS
 
 
-def _read_alone(pair: Pair, index: OodIndex) -> None:
+def _segment(exchange: Exchange) -> None:
+    """A value for every dimension, and a known illness or none."""
+    index = _index()
+    dims = segments_of(exchange, _RULES, lambda e: {"ood": index.band(e.request.prompt)})
+    assert all(dims.values())
+    assert len(segment_names(dims, [("language", "task")])) == len(dims) + 2
+    assert baseline_illness(exchange) in {None, "degenerate", "wrong_script"}
+
+
+def _read_alone(pair: Pair) -> None:
     """What scorers call only behind a gate."""
-    residue(index)(pair)
+    residue(_index())(pair)
     residue_of(pair, pair.candidate)
     key_confidence(pair.candidate, pair.candidate.text[:3])
     for read in (last_number, whole_number):
