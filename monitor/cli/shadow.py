@@ -21,9 +21,9 @@ from monitor.cli.files import opened
 from monitor.cli.options import config_from, config_options, format_option
 from monitor.cli.score import show
 from monitor.config import Config
-from monitor.pairing import Paired
 from monitor.recorded import Entry, Source, entry, verdict_of
 from monitor.records import Exchange
+from monitor.reference import rules_of
 from monitor.shadow import shadow
 
 
@@ -95,22 +95,17 @@ async def _collect(
 ) -> tuple[list[Entry], Counter[str]]:
     rows: list[Entry] = []
     skipped: Counter[str] = Counter()
+    rules = rules_of(config)
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("asking the candidate", total=None)
         async for paired in shadow(exchanges, config):
             progress.advance(task)
-            _keep(paired, config, out, rows, skipped)
+            if paired.pair is None:
+                skipped[paired.skipped or "unknown"] += 1
+                continue
+            rows.append(entry(paired.pair, config, rules))
+            if out is not None and paired.pair.generated:
+                out.write(dump_pair(paired.pair) + b"\n")
     return rows, skipped
-
-
-def _keep(
-    paired: Paired, config: Config, out: BinaryIO | None, rows: list[Entry], skipped: Counter[str]
-) -> None:
-    if paired.pair is None:
-        skipped[paired.skipped or "unknown"] += 1
-        return
-    rows.append(entry(paired.pair, config))
-    if out is not None and paired.pair.generated:
-        out.write(dump_pair(paired.pair) + b"\n")
