@@ -36,6 +36,7 @@ class Told:
     duration_seconds: float | None = None
     first_token_seconds: float | None = None
     status: int = 200
+    response_headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
 
 
 class Intake:
@@ -62,7 +63,10 @@ class Intake:
         ):
             exchange.request_body, exchange.response_body = [told.request], [told.response]
             exchange.request_ended = began
-            exchange.response_fields = {b"content-type": b"application/json"}
+            exchange.response_fields = {
+                name.encode("latin-1", "replace"): value.encode("latin-1", "replace")
+                for name, value in told.response_headers.items()
+            }
             exchange.status = told.status
             exchange.ended = began + int((told.duration_seconds or 0.0) * _NANO)
             if told.first_token_seconds:
