@@ -77,7 +77,7 @@ def main(out: str, tokens: str, seed: str, baseline: str, *candidates: str) -> N
                 other = answer_logprobs(model, whole, len(ids))
                 for name, values in compared(own, other, whole[:, len(ids) :]).items():
                     kept[name] += values
-    Path(out).write_text(json.dumps(found))
+            Path(out).write_text(json.dumps(found))  # after each batch: a run that is cut leaves what it has
 
 
 if __name__ == "__main__":
