@@ -78,14 +78,7 @@ class Intake:
 
         False where that breaks a bound: the exchange is dropped and counted.
         """
-        held = self.admission.grow(exchange, count)
-        if message_bytes > self.admission.max_body_bytes:
-            self.admission.drop(exchange, "too_large")
-        elif held:
-            return True
-        else:
-            self.admission.drop(exchange, "memory_full")
-        return False
+        return self.admission.grow(exchange, count, message_bytes) is not None
 
     def refuse(self, reason: str) -> None:
         """Count an eligible exchange that cannot be used, before it was admitted."""
