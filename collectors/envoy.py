@@ -78,8 +78,7 @@ class Stream:
         found = fields(message)
         status = found.pop(":status", "")
         exchange.status = int(status) if status.isdecimal() else 0
-        lines = head("", "", _real(found))
-        exchange.response_fields = self._intake.admission.response_fields(lines, len(lines) - 4)
+        exchange.response_fields = self._intake.admission.response_fields(head("", "", _real(found)))
         return self._finish(exchange, now) if message.end_of_stream else True
 
     def _more_response(self, exchange: Exchange, message: Any, now: int) -> bool:
