@@ -36,7 +36,6 @@ class Told:
     duration_seconds: float | None = None
     first_token_seconds: float | None = None
     status: int = 200
-    response_headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
 
 
 class Intake:
@@ -63,10 +62,7 @@ class Intake:
         ):
             exchange.request_body, exchange.response_body = [told.request], [told.response]
             exchange.request_ended = began
-            exchange.response_fields = {
-                name.encode("latin-1", "replace"): value.encode("latin-1", "replace")
-                for name, value in told.response_headers.items()
-            }
+            exchange.response_fields = {b"content-type": b"application/json"}
             exchange.status = told.status
             exchange.ended = began + int((told.duration_seconds or 0.0) * _NANO)
             if told.first_token_seconds:
@@ -78,7 +74,14 @@ class Intake:
 
         False where that breaks a bound: the exchange is dropped and counted.
         """
-        return self.admission.grow(exchange, count, message_bytes) is not None
+        held = self.admission.grow(exchange, count)
+        if message_bytes > self.admission.max_body_bytes:
+            self.admission.drop(exchange, "too_large")
+        elif held:
+            return True
+        else:
+            self.admission.drop(exchange, "memory_full")
+        return False
 
     def refuse(self, reason: str) -> None:
         """Count an eligible exchange that cannot be used, before it was admitted."""

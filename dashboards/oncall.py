@@ -68,7 +68,6 @@ STATE = Row(
                 Query(
                     f"max by ({KEY}) (tailgate_segment_evidence{{{ROUTE}}}) and on ({KEY}) ({WORST})",
                     "evidence",
-                    "none",
                 ),
             ),
             "table",

@@ -1,4 +1,5 @@
-"""The flow on one screen: spool, pipeline, store, HTTP. The only file that imports both packages.
+"""The flow on one screen: spool, pipeline, store, HTTP. With Kafka between them it is `replicas.py`, which
+builds on this; no other file imports both packages.
 
 spool ─► incoming() ─► Pipeline.feed ─► pair, score ─► Settling.take ─► Standing.apply ─► Store
                                                                 │
@@ -13,12 +14,14 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any, Protocol
 
 import uvicorn
+from starlette.applications import Starlette
 
 from collectors.exchanges import Decoding, exchange_of
 from collectors.spool import bind, load_key
@@ -26,12 +29,12 @@ from collectors.spool_reader import Entry as SpoolEntry
 from collectors.spool_reader import Reader, erase, follow
 from collectors.wire import Capture, Counters, Gap
 from monitor.addresses import host_port, is_loopback
-from monitor.candidate import Leg
+from monitor.candidate import Identity, Leg
 from monitor.capabilities import Capabilities
 from monitor.capability_probe import probe
 from monitor.config import Config
 from monitor.config_file import secret
-from monitor.errors import BadInput, ConfigError
+from monitor.errors import BadInput
 from monitor.http.api import application
 from monitor.http.guard import Tokens
 from monitor.http.pages import pages
@@ -41,6 +44,7 @@ from monitor.pairing import Pairing
 from monitor.parquet.places import Place, place_of
 from monitor.parquet.routine import Routine
 from monitor.pipeline import Incoming, Pipeline
+from monitor.ranges import Point, Ranges
 from monitor.service import Service
 from monitor.settling import Account, Settling
 from monitor.shadow import legs_of
@@ -55,11 +59,11 @@ FIRST_SECONDS, PROBE_SECONDS = 0.2, 15.0
 BOARD_SECONDS = 1.0
 PURGE_SECONDS = 3600.0
 EXPORT_SECONDS = 60.0
+TOPIC_OFFSET = "kafka:"
 
 
 def run(config: Config, reload: Callable[[], Config]) -> None:
     """Serve until a signal. Raises ConfigError, StoreError, ForeignSpool before anything is served."""
-    _refuse_what_is_missing(config)
     place = place_of(config.export.directory) if config.export.directory else None
     store = Store(config.store.path)
     try:
@@ -75,15 +79,14 @@ def run(config: Config, reload: Callable[[], Config]) -> None:
         store.close()
 
 
-def _refuse_what_is_missing(config: Config) -> None:
-    """A key that would be silently ignored is worse than one that is refused."""
-    if config.handover.kind != "spool":
-        raise ConfigError("handover.kind: only `spool` works in this version")
+def settled_ranges(store: Store) -> dict[str, Ranges]:
+    """What of each stream is committed; offsets of Kafka topics lie in the same table."""
+    offsets = store.mapping("offsets").items()
+    return {name: Ranges.load(text) for name, text in offsets if not name.startswith(TOPIC_OFFSET)}
 
 
-def _positions(store: Store) -> dict[str, tuple[int, int, int]]:
-    found = {stream: json.loads(text) for stream, text in store.mapping("offsets").items()}
-    return {stream: (at[0], at[1], at[2]) for stream, at in found.items()}
+def _positions(store: Store) -> dict[str, Point]:
+    return {stream: ranges.resume() for stream, ranges in settled_ranges(store).items()}
 
 
 async def _serve(
@@ -117,40 +120,54 @@ async def _serve(
         pipeline = Pipeline(
             pairing=pairing, judge=service.judge, settler=settling, window=8 * config.candidate.concurrency
         )
-        server = _http(config, service)
-        tasks = [
-            asyncio.create_task(coroutine, name=name)
-            for name, coroutine in (
-                ("feed", _feed(config, reader, pipeline, settling, service)),
-                ("settle", pipeline.settle()),
-                ("watch", _watch(pairing, candidate, replay, service)),
-                ("probe", _probe(pairing, candidate, replay, service)),
-                ("board", _every(BOARD_SECONDS, service.refresh)),
-                ("purge", _every(PURGE_SECONDS, service.purge)),
-                *([("export", _every(EXPORT_SECONDS, routine.turn))] if routine else []),
-            )
-        ]
-        _handle_signals(service, server)
-        tasks.append(asyncio.create_task(server.serve(), name="http"))
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        server.stop()
-        await _stop(tasks)
+        tasks = {
+            "feed": _feed(config, reader, pipeline, settling, service),
+            "settle": pipeline.settle(),
+            "watch": watch(pairing, candidate, replay, service),
+            "probe": probe_for_ever(pairing, candidate, replay, service),
+            **housekeeping(service, routine),
+        }
+        await serve(tasks, http_server(config, service), service.reload_quietly)
     if batch := standing.final_batch():
         standing.store.commit(batch)
 
 
-async def _stop(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel everything in order; the first failure that ended the run is raised."""
+def housekeeping(service: Service, routine: Routine | None) -> dict[str, Coroutine[Any, Any, None]]:
+    """What every monitor with a store does beside its flow."""
+    export = {"export": every(EXPORT_SECONDS, routine.turn)} if routine else {}
+    return {
+        "board": every(BOARD_SECONDS, service.refresh),
+        "purge": every(PURGE_SECONDS, service.purge),
+        **export,
+    }
+
+
+async def serve(
+    coroutines: Mapping[str, Coroutine[Any, Any, None]],
+    server: _Server,
+    on_reload: Callable[[], None],
+    on_stop: Callable[[], None] = lambda: None,
+) -> None:
+    """Run everything until a signal or the first failure, then cancel all of it; a failure is raised."""
+    tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in coroutines.items()]
+    _handle_signals(on_reload, server)
+    http = asyncio.create_task(server.serve(), name="http")
+    await asyncio.wait([*tasks, http], return_when=asyncio.FIRST_COMPLETED)
     failure = next((t.exception() for t in tasks if t.done() and not t.cancelled() and t.exception()), None)
-    for task in tasks[:-1]:
+    on_stop()
+    server.stop()
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*tasks, http, return_exceptions=True)
     if failure is not None:
         raise failure
 
 
 def settling_of(
-    standing: Standing, service: Service, committed: Callable[[Mapping[str, str]], object]
+    standing: Standing,
+    service: Service,
+    committed: Callable[[Mapping[str, str]], object],
+    positions: Callable[[], Mapping[str, str]] = dict,
 ) -> Settling:
     """The owner of the log, going on where the store ends."""
     return Settling(
@@ -162,6 +179,7 @@ def settling_of(
         seq=standing.seq,
         block=standing.engine.blocks,
         event_time=standing.event_time,
+        positions=positions,
     )
 
 
@@ -215,21 +233,24 @@ def _lost(account: Account, gap: Gap) -> Account:
     )
 
 
-async def _watch(pairing: Pairing, candidate: Leg, replay: Leg | None, service: Service) -> None:
-    """Load of both servers every second, the candidate's identity every five and once it was lost.
+class Watched(Protocol):
+    """Who wants to know what serves at the candidate's address and what it can do."""
 
-    Nothing is sent between: a server that comes back with other weights is another candidate before
-    its first answer.
-    """
+    @property
+    def identity(self) -> Identity | None: ...
+    def model(self) -> str | None: ...
+    async def identified(self, identity: Identity | None) -> bool: ...
+    def probed(self, capabilities: Capabilities) -> None: ...
+
+
+async def watch(pairing: Pairing, candidate: Leg, replay: Leg | None, service: Watched) -> None:
+    """Load of both servers every second, the candidate's identity every five."""
     checked = float("-inf")
-    pairing.watched = True
     while True:
-        if candidate.lost or time.monotonic() - checked >= IDENTITY_SECONDS:
-            checked, lost = time.monotonic(), candidate.lost
-            another = await service.identified(await candidate.identity())
-            if another or (lost and not candidate.lost):
+        if time.monotonic() - checked >= IDENTITY_SECONDS:
+            checked = time.monotonic()
+            if await service.identified(await candidate.identity()):
                 pairing.warm_up_again()
-            if another:
                 pairing.capabilities = Capabilities()
         pairing.pressure.candidate = await candidate.load()
         if replay is not None:
@@ -237,7 +258,7 @@ async def _watch(pairing: Pairing, candidate: Leg, replay: Leg | None, service: 
         await asyncio.sleep(LOAD_SECONDS)
 
 
-async def _probe(pairing: Pairing, candidate: Leg, replay: Leg | None, service: Service) -> None:
+async def probe_for_ever(pairing: Pairing, candidate: Leg, replay: Leg | None, service: Watched) -> None:
     """What both servers can do, once per identity; apart from `_watch`, which must not wait for it."""
     while True:
         identity, pause = service.identity, FIRST_SECONDS
@@ -251,7 +272,7 @@ async def _probe(pairing: Pairing, candidate: Leg, replay: Leg | None, service: 
         await asyncio.sleep(pause)
 
 
-async def _every(seconds: float, work: Callable[[], None]) -> None:
+async def every(seconds: float, work: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
@@ -271,17 +292,23 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _http(config: Config, service: Service) -> _Server:
-    host, port = host_port(config.http.listen)
+def http_server(config: Config, service: Service) -> _Server:
+    """The monitor's API, gates and page."""
     app = application(
         service,
         tokens=Tokens(
             secret(config.http.token_env, "http.token_env"),
             secret(config.http.read_token_env, "http.read_token_env"),
         ),
-        loopback=is_loopback(host),
+        loopback=is_loopback(host_port(config.http.listen)[0]),
         pages=pages(service, _switch(config), config.sampling.fraction),
     )
+    return server_of(app, config.http.listen)
+
+
+def server_of(app: Starlette, listen: str) -> _Server:
+    """A server for an application at HOST:PORT."""
+    host, port = host_port(listen)
     settings = uvicorn.Config(
         app, host=host, port=port, log_level="warning", lifespan="off", access_log=False, server_header=False
     )
@@ -296,8 +323,8 @@ def _switch(config: Config) -> Sidecar:
     return Sidecar(admin, os.environ.get(config.sidecar.token_env) if config.sidecar.token_env else None)
 
 
-def _handle_signals(service: Service, server: _Server) -> None:
+def _handle_signals(on_reload: Callable[[], None], server: _Server) -> None:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, service.reload_quietly)
+    loop.add_signal_handler(signal.SIGHUP, on_reload)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)

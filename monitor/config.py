@@ -18,6 +18,7 @@ from pydantic import Field, field_validator, model_validator
 
 from monitor.addresses import host_port, http_url, is_loopback, is_private
 from monitor.config_collect import Collect
+from monitor.config_kafka import Handover, Kafka
 from monitor.config_types import Count, Fraction, Positive, Strict
 from monitor.signals import SIGNALS, Level
 
@@ -190,12 +191,6 @@ class Sampling(Strict):
     )
 
 
-class Handover(Strict):
-    kind: Literal["spool", "kafka"] = Field(
-        "spool", description="How the capture process hands exchanges to the monitor."
-    )
-
-
 class Spool(Strict):
     directory: Path | None = Field(None, description="Default <store.path>.spool/.")
     max_bytes: Count = Field(
@@ -205,19 +200,6 @@ class Spool(Strict):
         3600, description="Sealed requests are deleted once scored, at the latest after this."
     )
     sync_seconds: Annotated[float, Field(ge=0.05, le=10)] = Field(0.5, description="fdatasync interval.")
-
-
-class Kafka(Strict):
-    bootstrap: tuple[str, ...] = Field((), description="Brokers, host:port.")
-    topic_prefix: str = Field(
-        "tailgate.",
-        description="Prefix of the topics exchanges, scores, labels, decisions, dead-letter.",
-    )
-    group: str = Field("tailgate", description="Consumer group of the monitors.")
-    security: Mapping[str, str] = Field(
-        default_factory=dict,
-        description="Passed to kafka-python: security_protocol, ssl_cafile, sasl_mechanism, ...; secrets by *_env.",
-    )
 
 
 class Store(Strict):
@@ -392,6 +374,17 @@ class Config(Strict):
             if not is_loopback(host_port(listen)[0]) and not token:
                 raise ValueError(
                     f"{key}.token_env is required because {listen} is reachable from other machines"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _kafka_is_complete(self) -> Config:
+        if self.handover.kind == "kafka":
+            if not self.kafka.bootstrap:
+                raise ValueError("kafka.bootstrap is required with handover.kind kafka: brokers as host:port")
+            if not self.privacy.key_env:
+                raise ValueError(
+                    "privacy.key_env is required with handover.kind kafka: sidecars and monitors share one key"
                 )
         return self
 

@@ -124,6 +124,11 @@ class Service:
         self._standing.candidate_changed(str(identity), "{}", time.time())
         return True
 
+    def seen(self, identity: Identity | None) -> None:
+        """Show what serves at the candidate's address; the route's log says when it changed."""
+        self._up = identity is not None
+        self._identity = identity or self._identity
+
     @property
     def identity(self) -> Identity | None:
         """What serves at the candidate's address, as last seen."""

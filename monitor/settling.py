@@ -69,7 +69,10 @@ Apply = Callable[[Block], Batch]
 
 
 class Settling:
-    """One route's log. All methods are called from one task; `apply` and `commit` run in threads."""
+    """One route's log. All methods are called from one task; `apply` and `commit` run in threads.
+
+    `positions` gives more positions to commit beside those of the accounts taken so far.
+    """
 
     def __init__(
         self,
@@ -82,7 +85,9 @@ class Settling:
         seq: int = 0,
         block: int = 0,
         event_time: float = 0.0,
+        positions: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
+        self._positions = positions
         self._observe, self._apply, self._write, self._committed = observe, apply, commit, committed
         self.tally = tally
         self._seq, self._number, self._time = seq, block, event_time
@@ -156,7 +161,7 @@ class Settling:
             outcomes, self._outcomes = self._outcomes, []
             for outcome in outcomes:
                 self._count(outcome)
-        offsets, self._offsets, self._dirty = dict(self._offsets), {}, False
+        offsets, self._offsets, self._dirty = {**self._offsets, **self._positions()}, {}, False
         names, capture = dict(self.tally.names), dict(self.tally.capture)
         await self._commit(replace(batch, offsets=offsets, funnel=names, counters=capture))
         self._committed(offsets)

@@ -151,6 +151,11 @@ class Standing:
             self._pending_candidate = (self.seq + 1, since, identity, capabilities)
             self._pending_events += self._change_candidate(since, self.seq + 1)
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether another candidate was announced and no pair of it is committed yet."""
+        return self._pending_candidate is not None
+
     def probed(self, capabilities: Capabilities) -> None:
         """What both servers can do, found out a little after it was known who answers."""
         with self.lock:

@@ -21,6 +21,9 @@ def command(path: Path | None, settings: tuple[str, ...], **flags: Any) -> None:
         raise ConfigError("candidate.url: is required; --candidate http://host:8000 names it")
     logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel("WARNING")
-    from monitor.app import run
+    if config.handover.kind == "kafka":
+        from monitor.replicas import run
+    else:
+        from monitor.app import run
 
     run(config, reload=lambda: config_from(path, settings, flags))

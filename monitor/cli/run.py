@@ -1,4 +1,4 @@
-"""`tailgate run`: sidecar and monitor, one command."""
+"""`tailgate run`: sidecar and monitor (and with Kafka between them the shipper), one command."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ def command(path: Path | None, settings: tuple[str, ...], **flags: Any) -> int:
         Child("sidecar", ["sidecar", *arguments, *spool]),
         Child("monitor", ["monitor", *arguments, *spool]),
     ]
+    if config.handover.kind == "kafka":
+        children.insert(1, Child("shipper", ["shipper", *arguments, *spool]))
     if config.collect.ways:
         children.insert(1, Child("collect", ["collect", *arguments, *spool]))
     return Supervisor(children, drain_seconds=config.sidecar.drain_seconds + 5).run()

@@ -77,10 +77,7 @@ def offers_choices(text: str) -> bool:
         longest = max(longest, run)
     if longest < 2:
         return False
-    asked = tasks.PICKS.search(text) is not None
-    return asked or (
-        longest >= 3 and (text.rstrip().endswith("?") or tasks.LETTERED.search(text) is not None)
-    )
+    return tasks.PICKS.search(text) is not None or (longest >= 3 and text.rstrip().endswith("?"))
 
 
 def is_code(text: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -69,9 +68,5 @@ def collecting(directory: Path, *settings: str) -> Iterator[Collecting]:
         try:
             yield Collecting(process, json.loads(process.stdout.readline()), spool)
         finally:
-            process.send_signal(signal.SIGCONT)  # a test may have stopped it
             process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.wait(30)

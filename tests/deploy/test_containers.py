@@ -27,7 +27,6 @@ from monitor.config import Config
 from monitor.config_file import load
 from tests.deploy.chart import KUBECTL, check, containers, of_kind, pods, tool, unrestricted
 from tests.deploy.tools import DEPLOY, output
-from tests.real import vllm_server
 
 COMPOSE = DEPLOY / "compose"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
@@ -164,6 +163,18 @@ def test_a_service_is_hardened_and_published_on_loopback_only(name: str) -> None
     assert not service["image"].endswith(":latest")
 
 
+def test_compose_with_kafka_is_one_route_for_every_process() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.kafka.yaml").read_text())["services"]
+    sets = {name: settings(services[name]["command"]) for name in ("shipper", "scorer")}
+    configs = {name: load(COMPOSE / "tailgate.kafka.yaml", settings=found) for name, found in sets.items()}
+    plain = load(COMPOSE / "tailgate.kafka.yaml")
+    assert {c.kafka.bootstrap for c in [plain, *configs.values()]} == {("kafka:9092",)}
+    assert {c.spool_directory for c in [plain, *configs.values()]} == {plain.spool_directory}
+    assert (configs["scorer"].kafka.role, plain.kafka.role) == ("scoring", "both")
+    assert all("TAILGATE_KEY" in services[name]["environment"] for name in ("sidecar", "shipper", "scorer"))
+    assert plain.privacy.key_env == "TAILGATE_KEY"
+
+
 def test_what_compose_mounts_and_builds_is_there() -> None:
     mounted = [v.split(":")[0] for s in SERVICES.values() for v in s.get("volumes", ()) if v.startswith(".")]
     built = [
@@ -214,28 +225,3 @@ def test_the_injected_configuration_is_accepted(injected: list[dict[str, Any]]) 
     (mapped,) = of_kind(injected, "ConfigMap")
     config = Config.model_validate(yaml.safe_load(mapped["data"]["tailgate.yaml"]))
     assert config.spool.directory == Path("/var/lib/tailgate/spool")
-
-
-def vllm_services() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((COMPOSE / "vllm.yaml").read_text())["services"]
-    return found
-
-
-def test_the_gpu_example_uses_flags_that_vllm_has() -> None:
-    if (python := vllm_server.interpreter()) is None:
-        pytest.skip(vllm_server.WHY_NOT)
-    (package,) = python.parents[1].glob("lib/python*/site-packages/vllm")
-    # The parser's own sources: importing them takes half a minute.
-    places = ("engine/arg_utils.py", "entrypoints/launchers/cli_args.py")
-    known = "".join((package / place).read_text() for place in places)
-    servers = [service for name, service in vllm_services().items() if name != "monitor"]
-    flags = {word.split("=")[0] for server in servers for word in server["command"]}
-    assert len(flags) == 8
-    assert [flag for flag in flags if flag.strip("-").replace("-", "_") not in known] == []
-
-
-def test_the_gpu_examples_monitor_is_configured_with_known_keys() -> None:
-    command = vllm_services()["monitor"]["command"]
-    settings = [word for before, word in pairwise(command) if before == "--set"]
-    found = load(settings=[re.sub(r"\$\{\w+:-(.*)\}", r"\1", setting) for setting in settings])
-    assert (found.candidate.mode, found.candidate.priority) == ("both", 10)

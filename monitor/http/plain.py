@@ -1,0 +1,36 @@
+"""Metrics and health of a process that has no verdict to give: a monitor that only scores, the shipper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from monitor.http.api import OPENMETRICS, PLAIN
+
+
+def plain_application(registry: CollectorRegistry, not_ready: Callable[[], str | None]) -> Starlette:
+    """`/metrics`, `/-/healthy` and `/-/ready`."""
+
+    async def metrics(request: Request) -> Response:
+        openmetrics = "application/openmetrics-text" in request.headers.get("accept", "")
+        page = generate_openmetrics if openmetrics else generate_latest
+        body = await run_in_threadpool(page, registry)
+        return Response(body, headers={"content-type": OPENMETRICS if openmetrics else PLAIN})
+
+    async def healthy(_: Request) -> Response:
+        return PlainTextResponse("healthy\n")
+
+    async def ready(_: Request) -> Response:
+        reason = not_ready()
+        return PlainTextResponse(f"not ready: {reason}\n" if reason else "ready\n", 503 if reason else 200)
+
+    routes = [Route("/metrics", metrics), Route("/-/healthy", healthy), Route("/-/ready", ready)]
+    return Starlette(routes=routes)

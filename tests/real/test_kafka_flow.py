@@ -1,0 +1,208 @@
+"""Shipper, scoring side and evidence side on a real broker in one process, dying at every kind of moment.
+
+What dies here is dropped without a word, as by SIGKILL: connections, memory and what was not committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+import pytest
+
+from collectors.kafka_records import Sealer
+from collectors.kafka_topic import EXCHANGES, SCORES, SETTLED, Cluster, Consumer, Message, ensure_topics
+from collectors.kafka_topic import Producer as KafkaClient
+from collectors.shipper import Shipper
+from collectors.spool import segments
+from collectors.spool_reader import Reader
+from collectors.wire import Capture
+from monitor.app import settled_ranges
+from monitor.config import Config
+from monitor.config_file import load
+from monitor.evidence_log import OFFSET, EvidenceLog
+from monitor.judging import Judging
+from monitor.ledger import Keys, Outcome
+from monitor.publishing import Publishing, position
+from monitor.settling import Account, Settled, Settling
+from monitor.standing import Standing
+from monitor.store import Store
+from tests.collectors.test_spool import KEY, write
+from tests.monitor.test_standing import kept
+from tests.real.kafka_broker import Broker, serving
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.real,
+    pytest.mark.timeout(300),
+]
+SEALER = Sealer(KEY)
+JUDGING = Judging(Config(), Keys(KEY))
+
+Client = TypeVar("Client", Consumer, KafkaClient)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with serving(tmp_path) as made:
+        yield made
+
+
+class Flow:
+    """One spool, one shipper, one scoring side, one store."""
+
+    def __init__(self, directory: Path, broker: Broker) -> None:
+        self.spool, self.path = directory / "spool", directory / "evidence.duckdb"
+        self.config = load(overrides={"store.path": str(self.path), "candidate.url": "http://127.0.0.1:1"})
+        self.cluster = Cluster((broker.address,), "t.")
+        self.open: list[Consumer | KafkaClient] = []
+        self.start_shipper()
+        self.start_scoring()
+        self.start_evidence()
+
+    def kept(self, client: Client) -> Client:
+        self.open.append(client)
+        return client
+
+    def close(self) -> None:
+        self.store.close()
+        for client in self.open:
+            client.close() if isinstance(client, KafkaClient) else asyncio.run(client.close())
+
+    def start_shipper(self) -> None:
+        self.settled_topic = self.kept(Consumer(self.cluster, SETTLED))
+        self.shipper = Shipper(
+            self.cluster,
+            SEALER,
+            open_reader=partial(Reader, self.spool, KEY),
+            producer=self.kept(KafkaClient(self.cluster)),
+            hear=lambda: self.settled_topic.poll_now(500, 0.05),
+            prepare=lambda: ensure_topics(self.cluster, 3, 3600, 1),
+        )
+
+    def start_scoring(self) -> None:
+        self.client = self.kept(KafkaClient(self.cluster, "zstd"))
+        topic = self.cluster.topic(SCORES)
+        self.offsets: dict[int, int] = getattr(self, "offsets", {})
+        self.publishing = Publishing(
+            lambda values: self.client.send([Message(topic, value, b"r", 0) for value in values]), self.commit
+        )
+        self.exchanges = [
+            self.kept(Consumer(self.cluster, EXCHANGES, start=self.offsets.get(number, 0), partition=number))
+            for number in range(3)
+        ]
+
+    async def commit(self, offsets: dict[int, int] | object) -> None:
+        assert isinstance(offsets, dict)
+        self.offsets |= offsets
+
+    def start_evidence(self) -> None:
+        self.store = Store(self.path)
+        self.standing = Standing(self.config, self.store, KEY)
+        start = int(self.store.mapping("offsets").get(OFFSET, 0))
+        self.log = EvidenceLog(self.standing, settled_ranges(self.store), start=start, since=0.0)
+        self.log.attach(settling(self.standing, self.log))
+        self.scores = self.kept(Consumer(self.cluster, SCORES, start=start))
+
+    def crash_evidence(self) -> None:
+        self.store.close()
+        self.start_evidence()
+
+    async def score(self, *, commit: bool = True) -> None:
+        """Poll and publish once; without `commit` the process dies before its offsets are committed."""
+        before = dict(self.offsets)
+        for consumer in self.exchanges:
+            for record in consumer.poll_now(64, 0.1):
+                shipment = SEALER.open(record.key, record.value, 1 << 20)
+                stream = (record.key or b"").decode()
+                where = position(record.partition, record.offset, shipment.after, shipment.position)
+                outcome = None
+                if isinstance(shipment.record, Capture):
+                    self.publishing.expect()
+                    outcome = outcome_of(stream, shipment.record)
+                await self.publishing.take(Settled(Account(stream, where), outcome))
+        await self.publishing.flush()
+        if not commit:
+            self.offsets = before
+            self.start_scoring()
+
+    async def judge(self) -> None:
+        for record in self.scores.poll_now(500, 0.1):
+            await self.log.take(record.offset, record.value, lambda _reason: None)
+
+    def announce(self) -> None:
+        settled = settled_ranges(self.store)
+        topic = self.cluster.topic(SETTLED)
+        self.client.send([Message(topic, r.dump().encode(), name.encode()) for name, r in settled.items()])
+
+    @property
+    def ids(self) -> list[str]:
+        return [row[0] for row in self.store.query("SELECT id FROM pairs ORDER BY id")]
+
+
+def outcome_of(stream: str, capture: Capture) -> Outcome:
+    name = f"{stream}-{capture.number}"
+    made = kept(JUDGING, capture.number, Random(name), at=capture.received_at)
+    return Outcome(name, capture.received_at, made, sent=True)
+
+
+def settling(standing: Standing, log: EvidenceLog) -> Settling:
+    return Settling(
+        observe=lambda _kept: None,
+        apply=standing.apply,
+        commit=standing.store.commit,
+        committed=lambda _offsets: None,
+        tally=standing.tally,
+        seq=standing.seq,
+        block=standing.engine.blocks,
+        event_time=standing.event_time,
+        positions=log.positions,
+    )
+
+
+async def run(flow: Flow, wanted: int, rng: Random, broker: Broker) -> None:
+    """Until everything is scored; something dies in every third round."""
+    for number in range(200):
+        flow.shipper.turn()
+        await flow.score(commit=rng.random() > 0.2)
+        await flow.judge()
+        if number % 3 == 0:
+            flow.announce()
+        if rng.random() < 0.15:
+            flow.crash_evidence()
+        if rng.random() < 0.1:
+            flow.start_shipper()
+        if len(flow.ids) == wanted and not segments(flow.spool):
+            return
+    pytest.fail(f"{len(flow.ids)} of {wanted} after 200 rounds")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_deaths_at_any_moment_lose_nothing_and_count_nothing_twice(
+    tmp_path: Path, broker: Broker, seed: int
+) -> None:
+    streams = {f"w{number}-{seed}a": [1_000_000.0 + i / 7 for i in range(150)] for number in range(2)}
+    for name, times in streams.items():
+        write(tmp_path / "spool", name, *times)
+    flow = Flow(tmp_path, broker)
+    asyncio.run(run(flow, 300, Random(seed), broker))
+    funnel = flow.standing.tally.funnel()
+    assert (funnel.scored, funnel.pending, len(set(flow.ids))) == (300, 0, 300)
+    lived = flow.standing.engine.snapshot()
+    flow.store.close()
+    flow.path = tmp_path / "again.duckdb"
+    flow.start_evidence()
+    asyncio.run(drain(flow, 300))
+    again = flow.standing.engine.snapshot()
+    flow.close()
+    assert again == lived
+
+
+async def drain(flow: Flow, wanted: int) -> None:
+    """A monitor that starts with an empty store reads the log from its start."""
+    while len(flow.ids) < wanted:
+        await flow.judge()
