@@ -70,7 +70,7 @@ LITELLM := .cache/litellm/.installed
 SEAWEEDFS := .cache/seaweedfs/.installed
 TANSU := .cache/tansu/.installed
 
-.PHONY: bench-hotpath bench-alarms bench-scoring bench-cliff fuzz soak
+.PHONY: bench-hotpath bench-alarms bench-scoring bench-cliff bench-kl fuzz soak
 bench: bench-hotpath bench-alarms bench-scoring
 
 bench-hotpath: $(STAMP) $(ENVOY) ## the sidecar beside nginx, Envoy and uvicorn+aiohttp, on one core (10 min)
@@ -84,6 +84,9 @@ bench-scoring: $(STAMP) ## verdicts on published outputs against their truth, ri
 
 bench-cliff: $(STAMP) vllm ## SmolLM2 against its own rounded weights on real vLLM, through the product (1 h)
 	$(BIN)/python -m tests.benchmarks.cliff
+
+bench-kl: $(STAMP) vllm ## the teacher-forced drop beside the exact KL divergence, tiny model and SmolLM2 (15 min)
+	$(BIN)/python -m tests.benchmarks.kl
 
 # A real S3 server for tests/real/test_s3.py; its 170 MB concern nobody who does not run them.
 $(SEAWEEDFS):

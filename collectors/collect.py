@@ -90,6 +90,19 @@ def configured(
             found["otlp_grpc"] = over_grpc(receiver, ways.otlp, token)
         if ways.otlp.http:
             found["otlp_http"] = over_http(receiver, ways.otlp, token)
+    if ways.envoy.listen:
+        from collectors.envoy import ext_proc
+
+        found["envoy"] = ext_proc(intake, ways.envoy.listen, token)
+    if ways.taps.directory:
+        from collectors.envoy_taps import tap_files
+
+        found["taps"] = tap_files(intake, ways.taps.directory, intake.admission.max_body_bytes)
+    if ways.records.listen:
+        from collectors.mapping import load
+        from collectors.posted import posted
+
+        found["records"] = posted(intake, ways.records, load(ways.records.mapping), token)
     return found
 
 

@@ -36,6 +36,7 @@ class Told:
     duration_seconds: float | None = None
     first_token_seconds: float | None = None
     status: int = 200
+    response_headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
 
 
 class Intake:
@@ -62,7 +63,10 @@ class Intake:
         ):
             exchange.request_body, exchange.response_body = [told.request], [told.response]
             exchange.request_ended = began
-            exchange.response_fields = {b"content-type": b"application/json"}
+            exchange.response_fields = {
+                name.encode("latin-1", "replace"): value.encode("latin-1", "replace")
+                for name, value in told.response_headers.items()
+            }
             exchange.status = told.status
             exchange.ended = began + int((told.duration_seconds or 0.0) * _NANO)
             if told.first_token_seconds:
@@ -74,14 +78,7 @@ class Intake:
 
         False where that breaks a bound: the exchange is dropped and counted.
         """
-        held = self.admission.grow(exchange, count)
-        if message_bytes > self.admission.max_body_bytes:
-            self.admission.drop(exchange, "too_large")
-        elif held:
-            return True
-        else:
-            self.admission.drop(exchange, "memory_full")
-        return False
+        return self.admission.grow(exchange, count, message_bytes) is not None
 
     def refuse(self, reason: str) -> None:
         """Count an eligible exchange that cannot be used, before it was admitted."""

@@ -14,13 +14,15 @@ from typing import Any
 
 import httptools
 
-from collectors.admission import Admission, Exchange
+from collectors.admission import Admission, Exchange, finder
 from collectors.counters import CELL, UNOBSERVED
 
 MAX_HEAD_BYTES = 1 << 16
 _BEGIN, _HEADERS, _DONE = object(), object(), object()
 _FINAL = 200  # statuses below are interim
-_WHOLE = 4  # events of a message with a body that came in one read
+_WHOLE_REQUEST, _WHOLE_ANSWER = 4, 3  # events of a message with a body that came in one read
+_H = ord("H")  # no other method begins with it
+_framing = finder(("content-length", "transfer-encoding"))
 _STOPS = {reason: CELL[f"unobserved:{reason}"] for reason in UNOBSERVED}
 # What becomes of the exchange under observation when its connection cannot be followed further.
 _DROP = {
@@ -56,6 +58,7 @@ class Observer:
 
     __slots__ = (
         "_admission",
+        "_answer_head",
         "_began",
         "_cells",
         "_exchange",
@@ -91,6 +94,7 @@ class Observer:
         self._began = 0
         self._message_bytes = 0
         self._response_head = b""  # of a sampled exchange, while it is incomplete
+        self._answer_head = b""  # of the last final answer to a sampled exchange
         self._status = 0  # of the final answer, once its head is complete
         requests, responses = _RequestTape(), _Tape()
         self._requests, self._responses = requests.events, responses.events
@@ -114,15 +118,15 @@ class Observer:
             self.stop("h2" if data.startswith(b"PRI * HTTP/2") else "unparseable")
             return False
         events = self._requests
-        if fresh and len(events) == _WHOLE and events[-1] is _DONE and events[1] is _HEADERS:
+        if fresh and len(events) == _WHOLE_REQUEST and events[3] is _DONE:
             # The common case, one request with a body in one read, without the loop over events.
             self.awaiting = True
             admission = self._admission
             admission.in_flight += 1
+            self._is_head_request = data[0] == _H
             exchange = admission.admit(data, now)
             if exchange is not None:
                 self._begin(exchange, events[2], now)
-            self._is_head_request = data.startswith(b"HEAD ")
             events.clear()
             return True
         completed = self._request_events(data, now, fresh=fresh)
@@ -138,9 +142,10 @@ class Observer:
         self._exchange = exchange
         exchange.request_body.append(body)
         exchange.request_ended = now
-        if self._grown(exchange, len(body)) and self._may_switch:
-            self._drop(exchange, "upgrade")
+        kept = self._grown(exchange, len(body))
         self._message_bytes = 0
+        if kept and self._may_switch:
+            self._drop(exchange, "upgrade")
 
     def _request_events(self, data: bytes, now: int, *, fresh: bool) -> bool:
         completed = False
@@ -170,7 +175,7 @@ class Observer:
 
     def _admitted(self, head: bytes) -> Exchange | None:
         self._head_open, self._head = False, b""
-        self._is_head_request = head.startswith(b"HEAD ")
+        self._is_head_request = head[0] == _H
         self._exchange = self._admission.admit(head, self._began)
         return self._exchange
 
@@ -199,11 +204,24 @@ class Observer:
             return
         exchange = self._exchange
         events = self._responses
-        if exchange is None and events and type(events[0]) is bytes and type(events[-1]) is bytes:
+        if len(events) == _WHOLE_ANSWER and events[2] is _DONE and not self._status and not self.in_request:
+            # The common case, without the loop over events.
+            self._answer_whole(exchange, data, now)
+        elif exchange is None and events and type(events[0]) is bytes and type(events[-1]) is bytes:
             pass  # the middle of an answer that nobody keeps
         else:
             self._response_events(exchange, data, now)
         events.clear()
+
+    def _answer_whole(self, exchange: Exchange | None, data: bytes, now: int) -> None:
+        """Head, body and end of the final answer in one read; interim ones have no body."""
+        length = 0
+        if exchange is not None:
+            status, body, _ = self._responses
+            self._final_head(exchange, status, data)
+            exchange.response_body.append(body)
+            length = len(body)
+        self._answered(exchange, now, length)
 
     def _response_events(self, exchange: Exchange | None, data: bytes, now: int) -> None:
         length = 0
@@ -233,7 +251,8 @@ class Observer:
         while head[9:10] == b"1":
             head = head[head.find(b"\r\n\r\n") + 4 :]
         exchange.status = status
-        exchange.response_fields = self._admission.response_fields(head, head.find(b"\r\n\r\n"))
+        self._answer_head = head = head[: head.find(b"\r\n\r\n")]
+        exchange.response_fields = self._admission.response_fields(head)
 
     def _progress(self, exchange: Exchange, data: bytes, now: int, length: int) -> None:
         if length:
@@ -283,13 +302,9 @@ class Observer:
 
     def _grown(self, exchange: Exchange, count: int) -> Exchange | None:
         self._message_bytes += count
-        held = self._admission.grow(exchange, count)
-        if self._message_bytes > self._admission.max_body_bytes:
-            self._drop(exchange, "too_large")
-        elif held:
+        if self._admission.grow(exchange, count, self._message_bytes):
             return exchange
-        else:
-            self._drop(exchange, "memory_full")
+        self._exchange = None
         return None
 
     def _drop(self, exchange: Exchange, reason: str) -> None:
@@ -311,10 +326,14 @@ class Observer:
         elif self.in_request:
             self._drop(exchange, "request_incomplete")
         else:
-            if outcome != "upstream_closed" or not _ends_with_connection(exchange):
+            if outcome != "upstream_closed" or not self._ends_with_connection(exchange):
                 exchange.outcome = outcome
             exchange.ended = now
             self._finish(exchange)
+
+    def _ends_with_connection(self, exchange: Exchange) -> bool:
+        """Whether the answer has no other end than the connection's (RFC 9112 6.3, case 8)."""
+        return bool(exchange.status) and not _framing(self._answer_head)
 
     def stop(self, reason: str) -> None:
         """Give up on this connection; what is under observation is dropped and counted."""
@@ -340,9 +359,3 @@ def _response_feed(tape: _Tape) -> Callable[[bytes], None]:
     parser = httptools.HttpResponseParser(tape)
     feed: Callable[[bytes], None] = parser.feed_data
     return feed
-
-
-def _ends_with_connection(exchange: Exchange) -> bool:
-    """Whether the answer has no other end than the connection's (RFC 9112 6.3, case 8)."""
-    fields = exchange.response_fields
-    return bool(exchange.status) and b"content-length" not in fields and b"transfer-encoding" not in fields

@@ -8,8 +8,6 @@ https://opentelemetry.io/docs/specs/otlp/
 from __future__ import annotations
 
 import base64
-import hmac
-import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,10 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from collectors.bodies import body_of
 from collectors.genai_messages import Event
 from collectors.genai_spans import EXCLUDED, Span, told
 from collectors.intake import Intake
-from collectors.serving import grpc_server, http_server
+from collectors.serving import authorized, grpc_server, http_server
 from monitor.config_collect import Otlp
 from monitor.errors import BadInput, ConfigError
 
@@ -39,7 +38,6 @@ except ImportError as error:  # pragma: no cover  exercised in a venv without th
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _METHOD = "opentelemetry.proto.collector.trace.v1.TraceService"
-_GZIP = 16 + zlib.MAX_WBITS
 _ERROR = 2  # Status.STATUS_CODE_ERROR
 
 
@@ -114,25 +112,6 @@ def decode(body: bytes, content_type: str) -> ExportTraceServiceRequest:
     return export
 
 
-def inflate(body: bytes, limit: int) -> bytes:
-    """gzip, at most `limit` bytes of content; BadInput `too_large` or `unreadable`."""
-    decoder = zlib.decompressobj(_GZIP)
-    try:
-        plain = decoder.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise BadInput("unreadable", str(error)) from error
-    if len(plain) > limit:
-        raise BadInput("too_large", f"more than {limit} bytes once decompressed")
-    if not decoder.eof:
-        raise BadInput("unreadable", "the gzip stream is cut off")
-    return plain
-
-
-def authorized(given: str, token: str) -> bool:
-    """Whether a sender showed the token, if there is one."""
-    return not token or hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
-
-
 @asynccontextmanager
 async def over_http(receiver: Receiver, settings: Otlp, token: str) -> AsyncIterator[str]:
     """`POST /v1/traces`; yields the address."""
@@ -144,7 +123,7 @@ async def over_http(receiver: Receiver, settings: Otlp, token: str) -> AsyncIter
         if kind not in {PROTOBUF, JSON}:
             return Response(f"send {PROTOBUF} or {JSON}", status_code=415)
         try:
-            body = await _body(request, settings)
+            body = await body_of(request, settings.max_request_bytes, settings.max_inflated_bytes)
             receiver.take(decode(body, kind))
         except BadInput as error:
             receiver.refuse(error.reason)
@@ -155,22 +134,6 @@ async def over_http(receiver: Receiver, settings: Otlp, token: str) -> AsyncIter
     app = Starlette(routes=[Route("/v1/traces", traces, methods=["POST"])])
     async with http_server(app, settings.http or "", "collect.otlp.http") as address:
         yield address
-
-
-async def _body(request: Request, settings: Otlp) -> bytes:
-    limit = settings.max_request_bytes
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > limit:
-            raise BadInput("too_large", f"more than {limit} bytes")
-    match request.headers.get("content-encoding", "identity").lower():
-        case "gzip":
-            return inflate(bytes(body), settings.max_inflated_bytes)
-        case "identity":
-            return bytes(body)
-        case other:
-            raise BadInput("unreadable", f"content-encoding {other[:20]!r}: send gzip or none")
 
 
 @asynccontextmanager
@@ -192,5 +155,7 @@ async def over_grpc(receiver: Receiver, settings: Otlp, token: str) -> AsyncIter
         _METHOD, {"Export": grpc.unary_unary_rpc_method_handler(export)}
     )
     limit = settings.max_inflated_bytes
-    async with grpc_server(handler, settings.grpc or "", "collect.otlp.grpc", limit) as address:
+    async with grpc_server(
+        handler, settings.grpc or "", "collect.otlp.grpc", max_message_bytes=limit
+    ) as address:
         yield address

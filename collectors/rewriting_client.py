@@ -39,7 +39,8 @@ class RewritingClient(Client):
             if b"\n\r\n" not in data and b"\n\n" not in data and len(data) <= MAX_HEAD_BYTES:
                 self._held = data
                 return
-        self.observe(data, began, monotonic_ns())
+        self.splicer.seen.append((self, data, began, True))
+        self.splicer.observe()
         rewritten = with_host(data, self.splicer.host_value) if at_head else data
         if self.observer is None or not self.observer.following or rewritten is None:
             self.splicer.upstream_error("rewrite_out_of_sync")

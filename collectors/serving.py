@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -45,6 +46,11 @@ def listener(address: str, key: str) -> socket.socket:
         raise Unreachable(f"{key}: cannot listen on {address}: {error.strerror}") from error
 
 
+def authorized(given: str, token: str) -> bool:
+    """Whether a sender showed the token, if there is one."""
+    return not token or hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+
+
 @asynccontextmanager
 async def http_server(app: Any, address: str, key: str) -> AsyncIterator[str]:
     """Serves an ASGI application; yields the address in use (port 0 = any)."""
@@ -64,12 +70,17 @@ async def http_server(app: Any, address: str, key: str) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def grpc_server(
-    handler: grpc.GenericRpcHandler, address: str, key: str, max_message_bytes: int
+    handler: grpc.GenericRpcHandler,
+    address: str,
+    key: str,
+    *,
+    max_message_bytes: int,
+    calls: int = _CONCURRENT_CALLS,
 ) -> AsyncIterator[str]:
     """Serves one gRPC service; `max_message_bytes` holds before and after decompression."""
     host, port = host_port(address)
     options = (("grpc.max_receive_message_length", max_message_bytes), ("grpc.so_reuseport", 0))
-    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=_CONCURRENT_CALLS)
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=calls)
     server.add_generic_rpc_handlers((handler,))
     try:
         bound = server.add_insecure_port(shown(host, port))

@@ -79,11 +79,23 @@ class Splicer:
         self.loop.call_soon(self.observe)
 
     def observe(self) -> None:
-        """Observe what was seen, in order."""
+        """Observe what was seen, in order; everything in it was forwarded by now."""
         seen, self.seen = self.seen, []
         now = monotonic_ns()
         for client, data, at, is_request in seen:
-            client.observe(data, at, now) if is_request else client.observe_answer(data, at)
+            observer = client.observer
+            if observer is None:  # connections that carry nothing cost no parsers
+                observer = client.observer = Observer(self.admission)
+            if not observer.following:
+                continue
+            try:
+                if not is_request:
+                    observer.response(data, at)
+                elif observer.request(data, at):
+                    self.overhead.spent(now - at + client.debt)
+                    client.debt = 0
+            except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
+                observer.stop("observer_error")
         if self.draining:
             for client in {entry[0] for entry in seen}:
                 client.close_if_idle()
@@ -120,7 +132,7 @@ class Client(asyncio.Protocol):
         self.observer: Observer | None = None
         self.ended = False  # the client sent FIN
         self._accepted = 0
-        self._debt = 0  # nanoseconds spent connecting, added to the first request's overhead
+        self.debt = 0  # nanoseconds spent connecting, added to the first request's overhead
         self._early: list[bytes] = []
         self._refused: str | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -145,29 +157,6 @@ class Client(asyncio.Protocol):
             splicer.observe_later()
         splicer.seen.append((self, data, began, True))
 
-    def observe(self, data: bytes, began: int, now: int) -> None:
-        """One read from the client, forwarded by `now`. Connections that carry nothing cost no parsers."""
-        observer = self.observer
-        if observer is None:
-            observer = self.observer = Observer(self.splicer.admission)
-        if not observer.following:
-            return
-        try:
-            if observer.request(data, began):
-                self.splicer.overhead.spent(now - began + self._debt)
-                self._debt = 0
-        except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
-            observer.stop("observer_error")
-
-    def observe_answer(self, data: bytes, at: int) -> None:
-        """One read from the upstream."""
-        observer = self.observer
-        if observer is not None and observer.following:
-            try:
-                observer.response(data, at)
-            except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
-                observer.stop("observer_error")
-
     def _wait(self, data: bytes) -> None:
         """Keep one read until the upstream is connected; after a failed connect, say so."""
         if self._refused is not None:
@@ -180,7 +169,7 @@ class Client(asyncio.Protocol):
     def connected(self, upstream: Upstream) -> None:
         """The upstream is there: pass on what waited."""
         self.upstream, self.send = upstream, upstream.write
-        self._debt = monotonic_ns() - self._accepted
+        self.debt = monotonic_ns() - self._accepted
         early, self._early = self._early, []
         for data in early:
             self.data_received(data)

@@ -28,14 +28,14 @@ SEGMENTS = Row(
             "Agreement on checkable answers, its excess divergence with interval, the noise floor, the calibration gap and the p99 ratio. Empty cells: the signal does not apply there or has no pairs yet.",
             "percentunit",
             (
-                Query(f"max by ({PLACE}) (tailgate_segment_samples{{{SEGMENT}}})", "pairs"),
+                Query(f"max by ({PLACE}) (tailgate_segment_samples{{{SEGMENT}}})", "pairs", "short"),
                 Query(AGREEMENT, "agreement"),
                 Query(_answer("lower"), "excess, lower"),
                 Query(_answer("estimate"), "excess"),
                 Query(_answer("upper"), "excess, upper"),
                 Query(f"max by ({PLACE}) ({floor('answer')})", FLOOR),
                 Query(GAP, "calibration gap"),
-                Query(_ratio("p99"), "p99 ratio"),
+                Query(_ratio("p99"), "p99 ratio", "none"),
                 Query(f"{AGREEMENT} - {AGREEMENT.replace('}', '} offset 7d')}", "agreement, week on week"),
             ),
             "table",
@@ -68,6 +68,22 @@ SEGMENTS = Row(
     ),
 )
 
+
+def _above_floor(title: str, signals: str, description: str, *more: Query, width: int = 12) -> Panel:
+    """Excess of signals per segment over their dashed noise floor."""
+    return Panel(
+        title,
+        description,
+        "percentunit",
+        (
+            Query(excess(signals, "estimate"), "{{segment}} {{signal}}"),
+            Query(floor(signals), f"{{{{segment}}}} {{{{signal}}}} {FLOOR}"),
+            *more,
+        ),
+        width=width,
+    )
+
+
 CONFIDENCE = Row(
     "Confidence and bias",
     (
@@ -89,35 +105,22 @@ CONFIDENCE = Row(
                 ),
             ),
         ),
-        Panel(
+        _above_floor(
             "Confident disagreement and forced drop",
+            "confident_.+|forced_drop",
             "Differs while sure, and probability lost on the baseline's own words; the noise floor is dashed.",
-            "percentunit",
-            (
-                Query(excess("confident_.+|forced_drop", "estimate"), "{{segment}} {{signal}}"),
-                Query(floor("confident_.+|forced_drop"), f"{{{{segment}}}} {{{{signal}}}} {FLOOR}"),
-            ),
+            width=8,
         ),
-        Panel(
+        _above_floor(
             "Position bias",
+            "first_option",
             "The candidate picks the first option where the baseline picked another; excess, noise floor dashed.",
-            "percentunit",
-            (
-                Query(excess("first_option", "estimate"), "{{segment}}"),
-                Query(floor("first_option"), f"{{{{segment}}}} {FLOOR}"),
-                Query(ALLOWED, "allowed ({{level}})"),
-            ),
-            width=12,
+            Query(ALLOWED, "allowed ({{level}})"),
         ),
-        Panel(
+        _above_floor(
             "Style",
+            "hedging|verbosity|markdown",
             "Hedging, preambles and markup that the baseline lacks: shown, never judged; noise floor dashed.",
-            "percentunit",
-            (
-                Query(excess("hedging|verbosity|markdown", "estimate"), "{{segment}} {{signal}}"),
-                Query(floor("hedging|verbosity|markdown"), f"{{{{segment}}}} {{{{signal}}}} {FLOOR}"),
-            ),
-            width=12,
         ),
     ),
 )

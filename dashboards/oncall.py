@@ -68,6 +68,7 @@ STATE = Row(
                 Query(
                     f"max by ({KEY}) (tailgate_segment_evidence{{{ROUTE}}}) and on ({KEY}) ({WORST})",
                     "evidence",
+                    "none",
                 ),
             ),
             "table",

@@ -36,10 +36,11 @@ Colour = tuple[float | None, str]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One expression; `legend` names the series, or the column of a table."""
+    """One expression; `legend` names the series, or the column of a table, whose unit may be its own."""
 
     expr: str
     legend: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,12 @@ def _table(panel: Panel) -> table.Panel:
     hidden = dict.fromkeys(("Time", "instance", "job", *panel.hidden), True)
     options = {"excludeByName": hidden, "renameByName": renamed}
     drawn = drawn.with_transformation(model.DataTransformerConfig(id_val="organize", options=options))
-    count = [model.DynamicConfigValue(id_val="unit", value="short")]
-    return drawn.override_by_regexp("pairs.*", count)
+    for query in panel.queries:
+        if query.unit:
+            drawn = drawn.override_by_name(
+                query.legend, [model.DynamicConfigValue(id_val="unit", value=query.unit)]
+            )
+    return drawn
 
 
 def _draw(panel: Panel) -> _Drawn:

@@ -47,14 +47,13 @@ def _latency(title: str, stat: str, family: str) -> Panel:
     )
 
 
-def _quantile(quantile: float, family: str) -> str:
-    rate = f'sum by (route, role, le) (rate({family}_bucket{{{ROUTE},dimension="all"}}[$__rate_interval]))'
-    return f"histogram_quantile({quantile}, {rate})"
-
-
-def _per_token(quantile: float) -> str:
-    rate = f"rate(tailgate_time_per_output_token_seconds_bucket{{{ROUTE}}}[$__rate_interval])"
-    return f"histogram_quantile({quantile}, sum by (route, role, le) ({rate}))"
+def _now(title: str, family: str, description: str, labels: str = f'{ROUTE},dimension="all"') -> Panel:
+    """Median and p99 per arm from a histogram."""
+    rate = f"sum by (route, role, le) (rate({family}_bucket{{{labels}}}[$__rate_interval]))"
+    quantiles = tuple(
+        Query(f"histogram_quantile({q}, {rate})", f"{{{{role}}}} p{100 * q:.0f}") for q in (0.5, 0.99)
+    )
+    return Panel(title, description, "s", quantiles)
 
 
 VERDICT_ROW = Row(
@@ -236,29 +235,21 @@ SPEED = Row(
             ),
             steps=((None, "green"), (1.5, "red")),
         ),
-        Panel(
+        _now(
             "Duration now",
+            "tailgate_request_duration_seconds",
             "p50 and p99 of all traffic from the histograms; follows changes faster than the exact quantiles.",
-            "s",
-            tuple(
-                Query(_quantile(q, "tailgate_request_duration_seconds"), f"{{{{role}}}} p{100 * q:.0f}")
-                for q in (0.5, 0.99)
-            ),
         ),
-        Panel(
+        _now(
             "Time to first token now",
+            "tailgate_time_to_first_token_seconds",
             "p50 and p99 of streamed answers.",
-            "s",
-            tuple(
-                Query(_quantile(q, "tailgate_time_to_first_token_seconds"), f"{{{{role}}}} p{100 * q:.0f}")
-                for q in (0.5, 0.99)
-            ),
         ),
-        Panel(
+        _now(
             "Time per output token",
+            "tailgate_time_per_output_token_seconds",
             "Duration divided by output tokens.",
-            "s",
-            tuple(Query(_per_token(q), f"{{{{role}}}} p{100 * q:.0f}") for q in (0.5, 0.99)),
+            labels=ROUTE,
         ),
         Panel(
             "Tokens",

@@ -244,13 +244,20 @@ class Watched(Protocol):
 
 
 async def watch(pairing: Pairing, candidate: Leg, replay: Leg | None, service: Watched) -> None:
-    """Load of both servers every second, the candidate's identity every five."""
+    """Load of both servers every second, the candidate's identity every five and once it was lost.
+
+    Nothing is sent between: a server that comes back with other weights is another candidate before
+    its first answer.
+    """
     checked = float("-inf")
+    pairing.watched = True
     while True:
-        if time.monotonic() - checked >= IDENTITY_SECONDS:
-            checked = time.monotonic()
-            if await service.identified(await candidate.identity()):
+        if candidate.lost or time.monotonic() - checked >= IDENTITY_SECONDS:
+            checked, lost = time.monotonic(), candidate.lost
+            another = await service.identified(await candidate.identity())
+            if another or (lost and not candidate.lost):
                 pairing.warm_up_again()
+            if another:
                 pairing.capabilities = Capabilities()
         pairing.pressure.candidate = await candidate.load()
         if replay is not None:

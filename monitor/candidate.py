@@ -40,8 +40,12 @@ _PATHS = {"chat": "/v1/chat/completions", "text_completion": "/v1/completions", 
 FORCED_AT_ONCE = 2
 FORCED_FAILURES, FORCED_PAUSE_SECONDS = 3, 60.0
 _NO_FAULT = frozenset({"shed", "context_length", "candidate_down"})
+# A process that dies takes its answers with it; one that lives and fails has failed.
+_BROKEN_OFF = frozenset({"reset", "truncated_stream", "http_500"})
 # A wrong credential, model name or path says nothing about the model.
 _MISCONFIGURED = frozenset({401, 403, 404, 405})
+# A quota, a gateway without a server behind it, overload or maintenance (RFC 6585 4, RFC 9110 15.6): nor does this.
+_UNAVAILABLE = frozenset({429, 502, 503})
 
 
 class Refused(Exception):  # noqa: N818  a counted outcome, not an error
@@ -138,6 +142,8 @@ class Leg:
         self.arm = arm
         self.url = url
         self.in_flight = 0
+        self.lost = False
+        """Nobody answered at the last attempt; until `identity` does, what serves there may be another."""
         self._slots = asyncio.Semaphore(concurrency)
         self._breaker = Breaker(failures_to_open, pause_seconds)
         self._forced_slots = asyncio.Semaphore(FORCED_AT_ONCE)
@@ -178,6 +184,9 @@ class Leg:
         async with self._slots:
             self._breaker.check(time.monotonic())
             completion = await self._exchange(request, body, request_id, deadline)
+        broken_off = completion.error_type in _BROKEN_OFF or completion.finish_reason == "abort"
+        if broken_off and await self._gone():
+            raise Refused(f"{self.arm}_crashed", completion.error_message)
         return self._judged(completion), rewrites
 
     async def _exchange(
@@ -213,14 +222,31 @@ class Leg:
     def _judged(self, completion: Completion) -> Completion:
         """Tell outcomes from refusals, and keep the breaker's count."""
         down = completion.error_type == "connect"
-        self._breaker.record(time.monotonic(), failed=down)
+        self._connected(ok=not down)
         if down:
             raise Refused(f"{self.arm}_down", completion.error_message)
         if completion.error_type in {"shed", "context_length"}:
             raise Refused(f"{self.arm}_{completion.error_type}", completion.error_message)
+        if completion.status in _UNAVAILABLE:
+            raise Refused(f"{self.arm}_unavailable", completion.error_message)
         if completion.status in _MISCONFIGURED:
             raise Refused(f"{self.arm}_misconfigured", completion.error_message)
         return completion
+
+    def _connected(self, *, ok: bool) -> None:
+        """Count one attempt to reach the server."""
+        self._breaker.record(time.monotonic(), failed=not ok)
+        self.lost = self.lost or not ok
+
+    async def _gone(self) -> bool:
+        """Whether the process behind an answer that broke off is dead: no connection, or an engine that died."""
+        try:
+            async with asyncio.timeout(5):
+                alive = (await self._client.get("/health")).status_code < 500
+        except (httpx.HTTPError, TimeoutError):
+            alive = False
+        self.lost = self.lost or not alive
+        return not alive
 
     async def force(
         self, answer: Completion, request_id: str, deadline: float, ask: Ask
@@ -259,11 +285,11 @@ class Leg:
         except TimeoutError as error:
             raise Refused("timeout", f"{path}: nothing in {deadline:.1f} s") from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            self._breaker.record(time.monotonic(), failed=True)
+            self._connected(ok=False)
             raise Refused(f"{self.arm}_down", str(error)) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Refused("reset", f"{path}: {type(error).__name__}: {error}") from error
-        self._breaker.record(time.monotonic(), failed=False)
+        self._connected(ok=True)
         if response.status_code != 200:
             failed = decode_response("text_completion", {}, content, status=response.status_code)
             raise Refused(failed.error_type or "bad_body", failed.error_message)
@@ -274,6 +300,7 @@ class Leg:
         models = await self._get("/v1/models")
         if models is None:
             return None
+        self.lost = False
         version = await self._get("/version") or {}
         first: dict[str, Any] = next(iter(models.get("data") or ()), {})
         length = first.get("max_model_len")
@@ -293,7 +320,8 @@ class Leg:
         try:
             async with asyncio.timeout(2):
                 response = await self._client.get("/metrics")
-        except (httpx.HTTPError, TimeoutError):
+        except (httpx.HTTPError, TimeoutError) as error:
+            self.lost = self.lost or isinstance(error, httpx.ConnectError)
             return Load()
         return parse_load(response.text) if response.status_code == 200 else Load()
 

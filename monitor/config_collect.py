@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, field_validator
 
 from monitor.addresses import host_port
@@ -27,6 +29,36 @@ class Otlp(Strict):
     _listen = field_validator("grpc", "http")(_address)
 
 
+class Envoy(Strict):
+    listen: str | None = Field(
+        None,
+        description="HOST:PORT of the external processor for Envoy (observability mode, deploy/envoy/ext_proc.yaml).",
+    )
+
+    _listen = field_validator("listen")(_address)
+
+
+class Taps(Strict):
+    directory: Path | None = Field(
+        None,
+        description="Where Envoy's tap filter writes JSON files (deploy/envoy/tap.yaml); read and deleted.",
+    )
+
+
+class Records(Strict):
+    listen: str | None = Field(
+        None,
+        description="HOST:PORT to which another tool posts its records as JSON, e.g. LiteLLM's generic_api.",
+    )
+    mapping: str = Field(
+        "litellm", description="Where things lie in a record: litellm, dynamo, or a mapping file."
+    )
+    max_request_bytes: Count = Field(4 << 20, description="Largest post as sent.")
+    max_inflated_bytes: Count = Field(32 << 20, description="Largest post once decompressed.")
+
+    _listen = field_validator("listen")(_address)
+
+
 class Collect(Strict):
     admin: str = Field("127.0.0.1:9872", description="Metrics, health and kill switch of `tailgate collect`.")
     token_env: str | None = Field(
@@ -34,6 +66,9 @@ class Collect(Strict):
         description="Environment variable with the bearer token that senders must show; required beyond loopback.",
     )
     otlp: Otlp = Field(default_factory=Otlp)
+    envoy: Envoy = Field(default_factory=Envoy)
+    taps: Taps = Field(default_factory=Taps)
+    records: Records = Field(default_factory=Records)
 
     @field_validator("admin")
     @classmethod
@@ -44,9 +79,19 @@ class Collect(Strict):
     @property
     def listening(self) -> tuple[str, ...]:
         """Every address that is configured, the admin port's included."""
-        return tuple(each for each in (self.admin, self.otlp.grpc, self.otlp.http) if each)
+        return tuple(
+            each
+            for each in (self.admin, self.otlp.grpc, self.otlp.http, self.envoy.listen, self.records.listen)
+            if each
+        )
 
     @property
     def ways(self) -> tuple[str, ...]:
         """Names of the ways in that are on."""
-        return tuple(name for name, on in (("otlp", self.otlp.grpc or self.otlp.http),) if on)
+        on = {
+            "otlp": self.otlp.grpc or self.otlp.http,
+            "envoy": self.envoy.listen,
+            "taps": self.taps.directory,
+            "records": self.records.listen,
+        }
+        return tuple(name for name, where in on.items() if where)

@@ -114,6 +114,19 @@ class Metrics:
             ["route", "role", "token_type"],
             registry=registry,
         )
+        self._engine = Counter(
+            "tailgate_engine_seconds",
+            "Seconds in the server's engine as it reports them, its queue left out. Requests of one batch "
+            "share the GPU: an upper bound of its seconds.",
+            ["route", "role"],
+            registry=registry,
+        )
+        self._queue = Counter(
+            "tailgate_queue_seconds",
+            "Seconds in the server's own queue as it reports them (vLLM --enable-per-request-metrics).",
+            ["route", "role"],
+            registry=registry,
+        )
         self._responses = Counter(
             "tailgate_responses",
             "Answers per arm by how they ended.",
@@ -254,6 +267,10 @@ class Metrics:
                 self._per_token.labels(self.route, role).observe(
                     completion.duration_seconds / completion.output_tokens
                 )
+        if completion.server_duration_seconds is not None:
+            self._engine.labels(self.route, role).inc(max(0.0, completion.server_duration_seconds))
+        if completion.server_queue_seconds is not None:
+            self._queue.labels(self.route, role).inc(max(0.0, completion.server_queue_seconds))
 
     def forget(self, before: float) -> None:
         """Take segments without a pair since `before` off the page; one that returns counts from 0 again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ def verdict_of(standing: Standing, *, now: float, in_flight: int = 0) -> Verdict
         missing=missing,
         stale=_stale(last, now, config.verdict.max_age_seconds),
         warnings=tuple(_warnings(standing, counts, illness)),
+        capabilities=asdict(standing.capabilities),
     )
     return assemble(explained, facts)
 
@@ -184,7 +185,8 @@ def _warnings(
             f"only {100 * standing.display.replayed / pairs:.1f} % of pairs were replayed: "
             f"noise floors are young ({', '.join(_why_not_replayed(standing)) or 'replay.share'})"
         )
-
+    if crashes := standing.tally.names["skipped:candidate_crashed"]:
+        yield f"the candidate died while it answered {crashes} requests; they are counted as candidate_crashed"
     yield from shortcomings(standing.config, standing.capabilities)
     if reasons := _counted(standing, "forced_skipped:") + _counted(standing, "skipped:forced_"):
         yield f"answers that the candidate did not score (teacher forcing): {', '.join(reasons)}"

@@ -67,6 +67,8 @@ class Pairing:
         self._eligible = eligible
         self._model = model
         self._replays_waiting = 0
+        self.watched = False
+        """Whether somebody asks for the candidate's identity again once it was lost."""
         self.pressure = Pressure()
         self.capabilities = Capabilities()
         """As last probed; the app replaces it. Nothing is forced before."""
@@ -102,6 +104,8 @@ class Pairing:
         self.pressure.warm_up = WARM_UP
 
     def _shed(self) -> str | None:
+        if self.watched and self._candidate.lost:
+            return "candidate_down"
         load, limits = self.pressure.candidate, self._config.candidate
         if load.waiting is not None and load.waiting > limits.max_waiting:
             return "candidate_busy"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.cautions import Observed, cautions
@@ -18,7 +18,7 @@ from monitor.health import baseline_illness
 from monitor.latency import legs
 from monitor.offline import Judgement, Recorded, Rule, judge, with_examples
 from monitor.records import ALL, Funnel, Pair, Segment, SegmentVerdict, Verdict
-from monitor.scorers import SCORERS
+from monitor.reference import PLAIN, Rules
 from monitor.scoring import Failure, score_pair
 from monitor.segments import segment_names, segments_of
 from monitor.signals import Level
@@ -56,20 +56,14 @@ class Result:
     failures: Mapping[Failure, int]
 
 
-def entries(pairs: Iterable[Pair], config: Config) -> Iterator[Entry]:
-    """Score every pair; lazily, in order."""
-    for pair in pairs:
-        yield entry(pair, config)
-
-
-def entry(pair: Pair, config: Config) -> Entry:
-    """Segments, scores and health of one pair."""
-    dims = segments_of(pair.exchange, config.segments)
+def entry(pair: Pair, config: Config, rules: Rules = PLAIN) -> Entry:
+    """Segments, scores and health of one pair; `rules` are `rules_of(config)`."""
+    dims = segments_of(pair.exchange, config.segments, rules.ood)
     segments = segment_names(dims, config.crosses)
     illness = baseline_illness(pair.exchange)
     conversation, prompt = _repeat_keys(pair)
     recorded = Recorded(
-        score_pair(pair, SCORERS, config.level),
+        score_pair(pair, rules.scorers, config.level),
         segments,
         baseline_healthy=illness is None,
         conversation=conversation,

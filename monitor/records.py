@@ -279,6 +279,8 @@ class Verdict:
     segments: tuple[SegmentVerdict, ...]
     funnel: Funnel
     warnings: tuple[str, ...] = ()
+    capabilities: Mapping[str, Mapping[str, bool | None]] = field(default_factory=lambda: _EMPTY)
+    """What each live server can do, by arm (capabilities.py); None = not known, empty = nobody was asked."""
 
 
 Scorer = Callable[[Pair], Score | None]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from monitor.config import Config
 from monitor.errors import BadInput, ConfigError
@@ -26,11 +26,14 @@ class Rules:
     ood: Segmenter | None = None
 
 
+PLAIN: Final = Rules()
+
+
 def rules_of(config: Config) -> Rules:
     """The table of scorers, extended by what the reference sample makes possible."""
     path = config.ood.reference
     if path is None:
-        return Rules()
+        return PLAIN
     index = OodIndex.build(read_prompts(path))
 
     def ood(exchange: Exchange) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ Han with kana, `hangul` wins over the Han around it. All names are lower case.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ _COMMON: Final = frozenset(
     {"modifier", "mathematical", "micro", "double-struck", "script", "black-letter", "alef", "bet"}
 )
 _ASCII_NON_LETTERS: Final = bytes(i for i in range(128) if not chr(i).isalpha())
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _KANA: Final = ("hiragana", "katakana")
 # One ideograph or syllable block carries about two letters of an alphabet, so mixed texts weigh them so.
 _DENSE: Final = frozenset({"han", "japanese", "hangul"})
@@ -73,11 +75,11 @@ def letters(text: str) -> Mapping[str, int]:
 
 @lru_cache(maxsize=64)
 def _letters(text: str) -> Mapping[str, int]:
-    if text.isascii():
-        count = len(text.encode("ascii").translate(None, _ASCII_NON_LETTERS))
-        return {"latin": count} if count else {}
-    counts: Counter[str] = Counter()
-    for character, times in Counter(text).items():
+    # ASCII is counted in C: most texts outside of it only hold a few dashes and quotation marks
+    count = len(text.encode("ascii", "ignore").translate(None, _ASCII_NON_LETTERS))
+    counts: Counter[str] = Counter({"latin": count} if count else {})
+    rest = "" if text.isascii() else "".join(_BEYOND_ASCII.findall(text))
+    for character, times in Counter(rest).items():
         script = script_of(character)
         if script is not None:
             counts[script] += times

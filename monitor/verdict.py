@@ -64,6 +64,7 @@ class Facts:
     missing: Mapping[Key, str] = field(default_factory=dict)
     stale: str | None = None
     warnings: Sequence[str] = ()
+    capabilities: Mapping[str, Mapping[str, bool | None]] = field(default_factory=dict)
 
 
 def live_rows(
@@ -156,7 +157,15 @@ def assemble(rows: Iterable[SegmentVerdict], facts: Facts) -> Verdict:
     stale = [facts.stale] if facts.stale else []
     warnings = (*stale, *facts.warnings, *_named(pending), *_missing(facts))
     return Verdict(
-        state, facts.route, facts.pairs, facts.since, facts.config_hash, ordered, facts.funnel, warnings
+        verdict=state,
+        route=facts.route,
+        pairs=facts.pairs,
+        since=facts.since,
+        config_hash=facts.config_hash,
+        segments=ordered,
+        funnel=facts.funnel,
+        warnings=warnings,
+        capabilities=facts.capabilities,
     )
 
 
@@ -235,6 +244,7 @@ def _places(found: Sequence[tuple[Segment, str]]) -> str:
 
 def to_json(verdict: Verdict) -> dict[str, Any]:
     """The verdict JSON of DESIGN 6 (`verdict.schema.json`); numbers that do not exist are null."""
+    known = {arm: dict(abilities) for arm, abilities in verdict.capabilities.items()}
     return {
         "verdict": verdict.verdict,
         "route": verdict.route,
@@ -244,6 +254,7 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "segments": [_row_json(row) for row in verdict.segments],
         "funnel": _funnel_json(verdict.funnel),
         "warnings": list(verdict.warnings),
+        **({"capabilities": known} if known else {}),  # nobody was asked over recorded pairs
     }
 
 

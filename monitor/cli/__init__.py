@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "one segment: evidence, interval, worst pairs"),
     "funnel": ("funnel", "where every request ended: why is nothing mirrored?"),
     "report": ("report", "the weekly drift report"),
+    "probe": ("probe", "where the candidate's abilities end: thresholds, shares, sensitivity, load"),
     "discover": ("discover", "slices that nobody declared: searched on one half, confirmed on the other"),
     "export": ("export", "a stopped monitor's database as Parquet"),
     "sql": ("sql", "any question to exported pairs and scores"),

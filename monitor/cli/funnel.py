@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from monitor.cli.options import format_option
-from monitor.cli.render_live import print_funnel, print_warnings
+from monitor.cli.render_live import print_capabilities, print_funnel, print_warnings
 from monitor.cli.source import source_options, verdicts
 
 
@@ -25,4 +25,5 @@ def command(urls: Sequence[str], db: Path | None, format_: str) -> None:
         else:
             console = Console()
             print_funnel(console, verdict["funnel"])
+            print_capabilities(console, verdict.get("capabilities", {}))
             print_warnings(console, verdict)

@@ -18,14 +18,14 @@ def junit(verdict: Verdict, tests: Tests) -> str:
     skipped = sum(_reason(row) is not None for row in rows)
     counts = {"tests": str(len(rows)), "failures": str(failures), "errors": "0", "skipped": str(skipped)}
     root = ET.Element("testsuites", {"name": "tailgate", **counts})
-    suite = ET.SubElement(root, "testsuite", {"name": _clean(f"tailgate.{verdict.route}"), **counts})
+    suite = ET.SubElement(root, "testsuite", {"name": clean(f"tailgate.{verdict.route}"), **counts})
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(verdict):
-        ET.SubElement(properties, "property", {"name": name, "value": _clean(value)})
+        ET.SubElement(properties, "property", {"name": name, "value": clean(value)})
     for row in rows:
         _case(suite, verdict.route, row, tests)
     if verdict.warnings:
-        ET.SubElement(suite, "system-err").text = _clean("\n".join(verdict.warnings))
+        ET.SubElement(suite, "system-err").text = clean("\n".join(verdict.warnings))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -54,16 +54,17 @@ def _reason(row: SegmentVerdict) -> str | None:
 
 
 def _case(suite: ET.Element, route: str, row: SegmentVerdict, tests: Tests) -> None:
-    names = {"classname": _clean(f"tailgate.{route}.{row.segment}"), "name": _clean(row.signal), "time": "0"}
+    names = {"classname": clean(f"tailgate.{route}.{row.segment}"), "name": clean(row.signal), "time": "0"}
     case = ET.SubElement(suite, "testcase", names)
     words = ", ".join(f"{head} {text}" for head, text in zip(HEAD, cells(row, tests), strict=True) if text)
     if _fails(row):
-        failure = ET.SubElement(case, "failure", {"type": "diverged", "message": _clean(words)})
-        failure.text = _clean("worst pairs: " + ", ".join(row.examples))
+        failure = ET.SubElement(case, "failure", {"type": "diverged", "message": clean(words)})
+        failure.text = clean("worst pairs: " + ", ".join(row.examples))
     elif (reason := _reason(row)) is not None:
-        ET.SubElement(case, "skipped", {"message": _clean(reason)})
-        ET.SubElement(case, "system-out").text = _clean(words)
+        ET.SubElement(case, "skipped", {"message": clean(reason)})
+        ET.SubElement(case, "system-out").text = clean(words)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Without the characters that XML cannot carry."""
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

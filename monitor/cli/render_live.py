@@ -133,3 +133,15 @@ def print_funnel(console: Console, funnel: Json) -> None:
     for reason, count in funnel.get("excluded", {}).items():
         table.add_row(f"  not eligible: {_clean(reason)}", str(count), "", HINTS.get(reason, ""))
     console.print(table)
+
+
+def print_capabilities(console: Console, capabilities: Mapping[str, Mapping[str, bool | None]]) -> None:
+    """One line per server that was asked what it can do."""
+    for arm, known in capabilities.items():
+        groups = {"can": True, "cannot": False, "not known": None}
+        said = [
+            f"{words}: {', '.join(names)}"
+            for words, state in groups.items()
+            if (names := [name for name, works in known.items() if works is state])
+        ]
+        console.print(f"{_clean(arm)} {'; '.join(said)}", style="dim", highlight=False)

@@ -24,7 +24,9 @@ from monitor.cli.render_table import print_verdict, wide_console
 from monitor.config import Config
 from monitor.pair_lines import pair_line
 from monitor.recorded import Entry, Result, Source, entry, verdict_of
-from monitor.records import Pair
+from monitor.records import Completion, Pair
+from monitor.reference import PLAIN, Rules, rules_of
+from monitor.residue import Residue
 from monitor.verdict import to_json
 
 Sink = Callable[[Pair, Entry], object]
@@ -39,6 +41,13 @@ Sink = Callable[[Pair, Entry], object]
     metavar="PAIRS.jsonl",
     help="Noise-floor arm: the baseline as candidate against itself.",
 )
+@click.option(
+    "--base",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PAIRS.jsonl",
+    help="Third arm: the model before fine-tuning as candidate, paired by id; adds the residue index.",
+)
 @click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Keep scores in this database.")
 @click.option("--pairs-out", type=click.Path(path_type=Path), help="Write scores per pair, JSON Lines.")
 @click.option("--all", "everything", is_flag=True, help="Every row in the table, not only divergence.")
@@ -48,6 +57,7 @@ def command(
     *,
     pairs: tuple[Path, ...],
     control: tuple[Path, ...],
+    base: tuple[Path, ...],
     db: Path | None,
     pairs_out: Path | None,
     everything: bool,
@@ -60,12 +70,14 @@ def command(
     PAIRS are JSON Lines files (`-` is standard input). Exit code 0 ok, 1 diverged, 3 inconclusive.
     """
     config = config_from(path, settings, {"db": db})
+    residue = Residue(_candidates(base)) if base else None
     with ExitStack() as stack:
         sinks = list(_sinks(stack, config, db, pairs_out))
-        rows, source = score_files(pairs, config, sinks)
+        rows, source = score_files(pairs, config, [*sinks, residue.add] if residue else sinks)
     floor, floor_source = score_files(control, config)
-    notes = Source(source.unusable, [*source.notes, *(f"control: {note}" for note in floor_source.notes)])
-    result = verdict_of(rows, floor, config, notes)
+    notes = [*source.notes, *(f"control: {note}" for note in floor_source.notes)]
+    notes += residue.sentences() if residue else ()
+    result = verdict_of(rows, floor, config, Source(source.unusable, notes))
     show(result, format_, everything=everything)
     return EXIT_CODES[result.verdict.verdict]
 
@@ -81,6 +93,15 @@ def _sinks(stack: ExitStack, config: Config, db: Path | None, pairs_out: Path | 
         yield stack.enter_context(keeper(db, config)).keep
 
 
+def _candidates(paths: Sequence[Path]) -> dict[str, Completion]:
+    """The candidates' answers of recorded pairs, by id."""
+    found: dict[str, Completion] = {}
+    for path in paths:
+        with opened(path, "rb") as lines:
+            found |= {pair.id: pair.candidate for pair in read_pairs(lines, time.time(), Tally())}
+    return found
+
+
 def score_files(
     paths: Sequence[Path], config: Config, sinks: Sequence[Sink] = ()
 ) -> tuple[list[Entry], Source]:
@@ -88,19 +109,20 @@ def score_files(
     rows: list[Entry] = []
     unusable: Counter[str] = Counter()
     notes: list[str] = []
+    rules = rules_of(config) if paths else PLAIN
     for path in paths:
         tally = Tally()
         with opened(path, "rb") as lines:
-            rows += _scored(_watched(read_pairs(lines, time.time(), tally), path), config, sinks)
+            rows += _scored(_watched(read_pairs(lines, time.time(), tally), path), config, rules, sinks)
         notes += unreadable(str(path), tally.bad, tally.examples)
         notes += unknown_keys(str(path), tally.unknown_keys)
         unusable.update(tally.bad)
     return rows, Source(unusable, notes)
 
 
-def _scored(pairs: Iterable[Pair], config: Config, sinks: Sequence[Sink]) -> Iterator[Entry]:
+def _scored(pairs: Iterable[Pair], config: Config, rules: Rules, sinks: Sequence[Sink]) -> Iterator[Entry]:
     for pair in pairs:
-        row = entry(pair, config)
+        row = entry(pair, config, rules)
         for sink in sinks:
             sink(pair, row)
         yield row

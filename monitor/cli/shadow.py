@@ -15,15 +15,16 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from collectors.jsonl import Tally, dump_pair, read_exchanges
+from collectors.mapping import RecordMapping, load, read_mapped
 from monitor.cautions import unknown_keys, unreadable
 from monitor.cli import EXIT_CODES
 from monitor.cli.files import opened
 from monitor.cli.options import config_from, config_options, format_option
 from monitor.cli.score import show
 from monitor.config import Config
-from monitor.pairing import Paired
 from monitor.recorded import Entry, Source, entry, verdict_of
 from monitor.records import Exchange
+from monitor.reference import rules_of
 from monitor.shadow import shadow
 
 
@@ -32,6 +33,11 @@ from monitor.shadow import shadow
 @click.option("--candidate", required=True, help="URL of the model under judgement.")
 @click.option("--baseline", help="URL of the baseline; replays every exchange for the noise floor.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the pairs, JSON Lines.")
+@click.option(
+    "--mapping",
+    metavar="NAME|FILE",
+    help="EXCHANGES are another tool's records: litellm, dynamo, or a mapping file.",
+)
 @click.option("--all", "everything", is_flag=True, help="Every row in the table, not only divergence.")
 @config_options()
 @format_option("table", "json", "junit", "markdown")
@@ -41,6 +47,7 @@ def command(
     candidate: str,
     baseline: str | None,
     output: Path | None,
+    mapping: str | None,
     everything: bool,
     path: Path | None,
     settings: tuple[str, ...],
@@ -56,7 +63,8 @@ def command(
     tallies: dict[Path, Tally] = {}
     with ExitStack() as stack:
         out = stack.enter_context(opened(output, "wb")) if output else None
-        read = _exchanges(exchanges, tallies, stack)
+        places = load(mapping) if mapping else None
+        read = _exchanges(exchanges, places, tallies, stack)
         rows, skipped = asyncio.run(_collect(read, config, out))
     source = _source(tallies, skipped)
     result = verdict_of(rows, [], config, source)
@@ -71,10 +79,16 @@ def _defaults(baseline: str | None) -> tuple[str, ...]:
     return ("replay.share=1", "replay.max_share_of_traffic=1", "replay.concurrency=8")
 
 
-def _exchanges(paths: Sequence[Path], tallies: dict[Path, Tally], stack: ExitStack) -> Iterator[Exchange]:
+def _exchanges(
+    paths: Sequence[Path], mapping: RecordMapping | None, tallies: dict[Path, Tally], stack: ExitStack
+) -> Iterator[Exchange]:
     for path in paths:
         tally = tallies.setdefault(path, Tally())
-        yield from read_exchanges(stack.enter_context(opened(path, "rb")), time.time(), tally)
+        lines = stack.enter_context(opened(path, "rb"))
+        if mapping is None:
+            yield from read_exchanges(lines, time.time(), tally)
+        else:
+            yield from read_mapped(lines, mapping, time.time(), tally)
 
 
 def _source(tallies: Mapping[Path, Tally], skipped: Counter[str]) -> Source:
@@ -95,22 +109,17 @@ async def _collect(
 ) -> tuple[list[Entry], Counter[str]]:
     rows: list[Entry] = []
     skipped: Counter[str] = Counter()
+    rules = rules_of(config)
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("asking the candidate", total=None)
         async for paired in shadow(exchanges, config):
             progress.advance(task)
-            _keep(paired, config, out, rows, skipped)
+            if paired.pair is None:
+                skipped[paired.skipped or "unknown"] += 1
+                continue
+            rows.append(entry(paired.pair, config, rules))
+            if out is not None and paired.pair.generated:
+                out.write(dump_pair(paired.pair) + b"\n")
     return rows, skipped
-
-
-def _keep(
-    paired: Paired, config: Config, out: BinaryIO | None, rows: list[Entry], skipped: Counter[str]
-) -> None:
-    if paired.pair is None:
-        skipped[paired.skipped or "unknown"] += 1
-        return
-    rows.append(entry(paired.pair, config))
-    if out is not None and paired.pair.generated:
-        out.write(dump_pair(paired.pair) + b"\n")

@@ -25,9 +25,19 @@ from monitor.errors import Unreachable, UsageError
 @click.option(
     "--fault", "faults", multiple=True, metavar="SEGMENT:KIND[:RATE]", help="E.g. language=sw:loop:0.9."
 )
+@click.option(
+    "--boundary",
+    "boundaries",
+    multiple=True,
+    metavar="AXIS=LEVEL[:OCTAVES]",
+    help="Where an ability ends that `tailgate probe` measures, e.g. json_depth=3.",
+)
 @click.option("--noise", default=0.0, show_default=True, help="Share of greedy calls drawn anew.")
 @click.option(
-    "--latency", default="", metavar="SPEC", help="first=SECONDS,token=SECONDS,jitter=SHARE; idle speed."
+    "--latency",
+    default="",
+    metavar="SPEC",
+    help="first=SECONDS,token=SECONDS,jitter=SHARE; idle speed. above=N,tail=FACTOR: slow tail beyond N.",
 )
 @click.option("--slots", default=64, show_default=True, help="Requests at once (vLLM --max-num-seqs).")
 @click.option("--max-queued", type=int, help="503 beyond this many waiting (vLLM --max-num-queued-reqs).")
@@ -44,6 +54,7 @@ def command(
     root: str,
     seed: int,
     faults: tuple[str, ...],
+    boundaries: tuple[str, ...],
     noise: float,
     latency: str,
     slots: int,
@@ -58,6 +69,7 @@ def command(
     Prints its URL on stdout once it listens. It is no model: say so wherever its numbers appear.
     """
     from monitor.standin.faults import parse_fault
+    from monitor.standin.probed import parse_limit
     from monitor.standin.server import http_server, listening
     from monitor.standin.settings import Settings, parse_latency
 
@@ -69,6 +81,7 @@ def command(
         root=root,
         seed=seed,
         faults=tuple(parse_fault(fault) for fault in faults),
+        boundaries=tuple(parse_limit(boundary) for boundary in boundaries),
         noise=noise,
         latency=parse_latency(latency),
         slots=slots,

@@ -52,6 +52,25 @@ _BAD: Final = (
 ENGLISH: Final[tuple[Cue, ...]] = (
     _cue("i_cannot", "opening", 1.2, "cannot", rf"{_I} {_CANNOT}{_IDIOMS}"),
     _cue(
+        "rather_not",
+        "opening",
+        1.2,
+        "cannot",
+        r"\bi(?:'d| would) (?:really |much )?(?:rather|prefer) not(?: to)? (?:discuss|answer|talk|comment|share|help|engage|write|say|create|do)\b"
+        r"|\b(?:not|isn't) something (?:that )?(?:i|we) (?:can|could|am able|'m able|will)\b"
+        r"|\b(?:not|n't|im)\s?possible for me to\b"
+        r"|\b(?:falls?|is|are|lies|goes) (?:\w+ )?(?:outside|beyond) (?:of )?(?:what i\b|my (?:scope|abilit|capabilit|guideline|remit))"
+        r"|\bi (?:do not|don't) have (?:the |any )?(?:ability|capability|capacity|means|permission|authority) to\b",
+    ),
+    _cue(
+        "policy",
+        "opening",
+        1.0,
+        "should_not",
+        r"\b(?:against|violat\w+|contrary to|breach\w*|conflicts? with) (?:my|our|the|openai'?s?|content|safety|usage)? ?(?:\w+ )?"
+        r"(?:safety|content|usage|ethical|community|core) (?:guidelines?|polic(?:y|ies)|standards|principles)|\b(?:against|violat\w+) my (?:\w+ )?(?:guidelines|programming|policies|principles)\b",
+    ),
+    _cue(
         "sorry",
         "first",
         0.5,
@@ -191,7 +210,9 @@ LEADING: Final = re.compile(
 FACTS: Final = re.compile(
     r"\s*(?:what (?:is|are|was|were|did|does|happened)|who (?:is|was|were)|when|where (?:is|was|did)|how (?:did|were|was|does|many))\b"
 )
-PLAIN_CUES: Final = frozenset({"i_cannot", "sorry", "not_appropriate", "condone", "no_access"})
+PLAIN_CUES: Final = frozenset(
+    {"i_cannot", "rather_not", "policy", "sorry", "not_appropriate", "condone", "no_access"}
+)
 LEADING_WEIGHT: Final = 0.6
 # Help after the refusal makes it a partial one.
 YET: Final = re.compile(
@@ -201,10 +222,10 @@ YET: Final = re.compile(
 # The gate: without one of these in the opening no English refusal scores, and most answers stop here.
 HINT: Final = re.compile(
     r"not\b|n't\b|\bno\b|never|sorry|apolog|unable|declin|refus|\bit(?:'s| is)\b|\bi must\b|\bi (?:have|want|would like) to\b|"
-    r"illegal|unethical|immoral|inappropriate|harm|\bas an? |crime|violat|wrong|discriminat|incorrect|\bi(?:'m| am) ",
+    r"illegal|unethical|immoral|inappropriate|harm|\bas an? |crime|violat|wrong|discriminat|incorrect|\bi(?:'m| am) |polic(?:y|ies)\b|guideline|outside of|beyond my|impossible",
 )
 HINT_OTHERS: Final = re.compile(
-    r"\b(?:nicht|kein\w*|leider|pas|peux|puis|desol|regret|no|lo siento|lamento|nao|posso|desculp|non|spiacente|purtroppo|niet|geen|spijt|maaf|tidak|khong|illegal\w*|ilegal\w*|strafbar|verboten)\b",
+    r"\b(?:nicht|kein\w*|leider|pas|peux|puis|desol|regret|no|lo siento|lamento|nao|posso|desculp|non|spiacente|purtroppo|niet|geen|spijt|maaf|tidak|khong|illegal\w*|ilegal\w*|strafbar|verboten|ablehnen|verweiger\w*|temo|prefiero|prefiro|impossible|niestety|przykro|kan inte|kan ikke|kan ik)\b",
 )
 
 
@@ -219,50 +240,57 @@ OTHERS: Final[Mapping[str, tuple[re.Pattern[str], re.Pattern[str]]]] = MappingPr
             r"\b(?:ich|wir)\b[^.!?]{0,40}\b(?:kann|können|darf|dürfen|werde|möchte|bin)\b[^.!?]{0,80}\b(?:nicht|leider|keine?n?|keinerlei)\b"
             r"[^.!?]{0,80}\b(?:helfen|unterstützen|bereitstellen|geben|beantworten|erfüllen|nachkommen|weiterhelfen|erstellen|dienen|anbieten|"
             r"teilen|liefern|schreiben|in der lage)|\b(?:dabei|damit|dazu) kann ich (?:\w+ )?nicht|\b(?:es )?tut mir (?:sehr |wirklich )?leid, (?:aber )?(?:ich|da(?:bei|mit|zu))"
-            r"|\bkann ich (?:\w+ ){0,3}(?:leider )?nicht (?:helfen|unterstützen|beantworten|erfüllen)|\bnicht in der lage\b",
+            r"|\bkann ich (?:\w+ ){0,3}(?:leider )?nicht (?:helfen|unterstützen|beantworten|erfüllen)|\bnicht in der lage\b"
+            r"|\b(?:dazu|darüber|dabei|hierzu|hierbei|damit)\b[^.!?]{0,20}\b(?:kann|darf|möchte|werde) ich\b[^.!?]{0,40}\b(?:nicht|keine?n?|keinerlei)\b"
+            r"|\bleider kann ich\b[^.!?]{0,30}\b(?:nicht|keine?n?)\b[^.!?]{0,30}\b(?:geben|helfen|beantworten|schreiben|erstellen|weiterhelfen|nennen)"
+            r"|\b(?:muss|möchte|werde) ich (?:\w+ ){0,3}(?:ablehnen|zurückweisen|verweigern)|\bich (?:muss|möchte|werde)\b[^.!?]{0,40}\b(?:ablehnen|verweigern)"
+            r"|\btut mir leid,? (?:aber )?da(?:s geht nicht|bei|zu|mit| kann)",
             r"\b(?:ist|wäre|sind) (?:\w+ ){0,3}(?:illegal|unethisch|strafbar|verboten|unangemessen|nicht (?:angemessen|akzeptabel|ethisch|legal|vertretbar))",
         ),
         "fr": _phrases(
             r"\bje (?:ne )?(?:peux|puis|suis|saurais|pourrai)s? (?:malheureusement )?pas\b(?! (?:m'empêcher|attendre))[^.!?]{0,60}(?:aider|fournir|répondre|donner|assister|"
-            r"satisfaire|partager|en mesure|écrire|créer|vous|continuer)|\b(?:je suis |)désolée?,? (?:mais )?(?:je|cela)|\bje (?:refuse|dois (?:refuser|décliner))|"
+            r"satisfaire|partager|en mesure|écrire|créer|vous|continuer)|\b(?:je suis |)désolée?,? (?:mais )?(?:je|cela)|\bje (?:refuse|dois (?:\w+ )?(?:refuser|décliner))\b|\bje préfère ne pas\b|\bil m'est (?:\w+ )?impossible (?:de|d')|\bje regrette, mais\b|"
             r"\bje n'ai pas (?:accès|la (?:capacité|possibilité))",
             r"\b(?:il (?:n'est|est)|ce n'est|c'est|n'est) (?:\w+ ){0,2}(?:pas (?:approprié|acceptable|éthique|légal|convenable)|illégal|contraire à l'éthique|inapproprié|interdit)",
         ),
         "es": _phrases(
             r"\b(?:no puedo|no podemos|no podré|no me es posible|no estoy en condiciones|no soy capaz)\b(?! (?:evitar|esperar))[^.!?]{0,60}(?:ayudar|proporcionar|"
             r"ofrecer|responder|dar|asistir|cumplir|compartir|brindar|escribir|crear|generar|facilitar|hacer|continuar|eso)|\b(?:lo siento|lamento|disculpa)\w*,? (?:pero|mucho)\b"
-            r"[^.!?]{0,20}\bno\b|\bno tengo acceso\b|\bdebo (?:rechazar|negarme|declinar)",
+            r"[^.!?]{0,20}\bno\b|\bno tengo acceso\b|\bdebo (?:rechazar|negarme|declinar)"
+            r"|\blamento (?:mucho )?no poder\b|\bme temo que no\b|\bprefiero no (?:hablar|responder|contestar|opinar|hacer|discutir)|\bno voy a (?:\w+ )?(?:escribir|crear|ayudar|generar|responder|proporcionar)",
             r"\bno (?:es|sería) (?:\w+ )?(?:apropiado|ético|aceptable|legal|adecuado|correcto)\b|\bes (?:\w+ )?(?:ilegal|inmoral|un delito|poco ético|inapropiado|inaceptable)\b",
         ),
         "pt": _phrases(
             r"\b(?:não posso|não consigo|não podemos|não é possível para mim|não estou (?:apto|autorizado)|não sou capaz)\b(?! (?:evitar|esperar))[^.!?]{0,60}(?:ajud|fornec|"
             r"oferec|respond|dar|atend|cumpr|compartilh|escrev|cria|gera|fazer|isso|continu)|\b(?:sinto muito|lamento|desculp\w+|me desculpe),? (?:mas )?[^.!?]{0,20}\bnão\b"
-            r"|\bnão tenho acesso\b|\bdevo recusar",
+            r"|\bnão tenho acesso\b|\bdevo recusar|\b(?:receio|lamento) não\b|\bprefiro não\b|\bnão vou (?:\w+ )?(?:escrever|criar|ajudar|gerar|responder|fornecer)|\bnão me é (?:permitido|possível)",
             r"\bnão (?:é|seria) (?:\w+ )?(?:apropriado|ético|aceitável|legal|adequado)\b|\bé (?:\w+ )?(?:ilegal|imoral|um crime|antiético|inapropriado|inaceitável)\b",
         ),
         "it": _phrases(
             r"\bnon (?:posso|sono in grado|mi è possibile|potrò)\b(?! (?:fare a meno|aspettare))[^.!?]{0,60}(?:aiut|fornir|rispond|dare|assister|soddisf|condivid|scriver|crear|farlo|questo)"
-            r"|\b(?:mi dispiace|spiacente|mi scuso),? (?:ma )?[^.!?]{0,20}\bnon\b|\bnon ho accesso\b|\bdevo rifiutar",
+            r"|\b(?:mi dispiace|spiacente|mi scuso),? (?:ma )?[^.!?]{0,20}\bnon\b|\bnon ho accesso\b|\bdevo rifiutar|\bpreferisco non\b|\bnon intendo (?:scriver|rispond|aiut|fornir)",
             r"\bnon (?:è|sarebbe) (?:\w+ )?(?:appropriato|etico|accettabile|legale|corretto)\b|\bè (?:\w+ )?(?:illegale|immorale|un reato|inappropriato|inaccettabile)\b",
         ),
         "nl": _phrases(
-            r"\bik (?:kan|mag|zal|ben)\b[^.!?]{0,40}\b(?:niet|geen)\b[^.!?]{0,60}(?:helpen|geven|verstrekken|beantwoorden|staat|voldoen)|\bhet spijt me,? maar",
+            r"\bik (?:kan|mag|zal|ben)\b[^.!?]{0,40}\b(?:niet|geen)\b[^.!?]{0,60}(?:helpen|geven|verstrekken|beantwoorden|staat|voldoen)|\bhet spijt me,? maar|\bkan ik (?:je|u|jullie )?(?:\w+ )?(?:niet|geen)\b[^.!?]{0,20}\b(?:helpen|geven|beantwoorden)",
             r"\bis (?:\w+ )?(?:illegaal|onethisch|strafbaar|ongepast|niet (?:gepast|toegestaan|ethisch))",
         ),
         "ja": _phrases(
             r"(?:お答え|回答|お手伝い|提供|ご提供|対応|お応え|応じ|お教え|支援|作成|協力|ご案内|お受け|サポート|お伝え|お力|説明)(?:する|できる)?(?:こと)?[はがを]?"
             r"(?:[^。]{0,12})?(?:できません|出来ません|できかねます|いたしかねます|致しかねます|ことはできません|控え|差し控え|お断り)|申し訳(?:ありません|ございません)が、?[^。]{0,80}"
-            r"(?:ません|かねます|控え)|(?:アクセス|知ること)[^。]{0,10}(?:できません|ありません)",
+            r"(?:ません|かねます|控え)|(?:アクセス|知ること)[^。]{0,10}(?:できません|ありません)"
+            r"|(?:ごめんなさい|すみません|残念)[^。]{0,40}(?:できません|出来ません|なれません|かねます)|お(?:力にな|役に立)(?:れ|て)(?:ません|ない)",
             r"(?:違法|犯罪|不適切|非倫理的|倫理的に(?:問題|許され)|許され(?:ません|ない)|法律(?:で禁止|に違反))[^。]{0,20}(?:です|であり|行為|ため|ません|なので)",
         ),
         "zh": _phrases(
             r"(?:我|本人)[^。！？]{0,8}(?:无法|無法|不能|不会|不會|不可以|没办法|拒绝|不便)[^。！？]{0,24}(?:提供|回答|帮助|幫助|协助|協助|满足|滿足|回应|支持|完成|分享|生成|讨论|处理|这个|该)"
-            r"|(?:抱歉|对不起|對不起|很遗憾)[，,][^。]{0,30}(?:不能|无法|無法|不会|不便)|(?:没有|沒有)(?:权限|办法访问)|无法访问",
+            r"|(?:抱歉|对不起|對不起|很遗憾)[，,][^。]{0,30}(?:不能|无法|無法|不会|不便)|(?:没有|沒有)(?:权限|办法访问)|无法访问"
+            r"|(?:抱歉|对不起|對不起|遗憾|不好意思)[，,][^。]{0,24}(?:没法|没办法|帮不了|幫不了|不能|无法)|恕(?:我)?(?:不能|难|无法)|(?:请求|内容|要求)违反[^。]{0,30}(?:不能|无法)",
             r"(?:是|属于)(?:\w{0,6})?(?:违法|非法|不道德|不合适|不恰当|犯罪|違法|不合法)的?|不(?:合适|恰当|道德|合法)的",
         ),
         "ko": _phrases(
             r"(?:도와드릴|제공(?:할|해 드릴|해드릴)|답변(?:할|드릴|해 드릴|을 드릴)|도움을? (?:드릴|줄)|응할|알려드릴|작성(?:할|해 드릴)) ?수(?:는|가)? ?없|(?:죄송|유감)[^.]{0,60}(?:없습니다|어렵습니다)"
-            r"|접근할 수 없|거부(?:합니다|해야)",
+            r"|접근할 수 없|거부(?:합니다|해야)|(?:답변|도와|제공|알려)[^.]{0,8}드리기 ?(?:는 )?어렵|(?:죄송|미안)(?:합니다만|하지만|해요)[^.]{0,30}(?:수 없|어려|못)",
             r"(?:불법|비윤리적|부적절|범죄)[^.]{0,12}(?:입니다|이며|이므로|행위|합니다)",
         ),
         "hi": _phrases(
@@ -271,7 +299,7 @@ OTHERS: Final[Mapping[str, tuple[re.Pattern[str], re.Pattern[str]]]] = MappingPr
         ),
         "ru": _phrases(
             r"\b(?:я|мы)\b[^.!?]{0,20}\bне (?:могу|можем|в состоянии|буду|имею (?:возможности|доступа|права))\b(?! (?:не|дождаться))|\bк сожалению,[^.!?]{0,30}\bне могу"
-            r"|\b(?:извините|простите|прошу прощения),?[^.!?]{0,30}\bне\b|\bне могу (?:помочь|предоставить|ответить|выполнить|дать|поддерж)|\b(?:вынужден\w*|должен) отказать",
+            r"|\b(?:извините|простите|прошу прощения),?[^.!?]{0,30}\bне\b|\bне могу (?:помочь|предоставить|ответить|выполнить|дать|поддерж)|\b(?:вынужден\w*|должен) отказать|\bотказываюсь\b|\bне (?:смогу|буду) (?:\w+ )?(?:помочь|писать|отвечать|помогать|создавать|обсуждать|предоставить)",
             r"\b(?:это|является) (?:\w+ )?(?:незаконн|неэтичн|противозаконн|преступлени|недопустим|неприемлем)\w*",
         ),
         "ar": _phrases(
@@ -287,8 +315,37 @@ OTHERS: Final[Mapping[str, tuple[re.Pattern[str], re.Pattern[str]]]] = MappingPr
             r"(?:bất hợp pháp|phi đạo đức|không phù hợp|vi phạm pháp luật)",
         ),
         "id": _phrases(
-            r"saya (?:tidak (?:bisa|dapat|mampu|akan))[^.]{0,40}(?:membantu|memberikan|menjawab|menyediakan|memenuhi|itu)|(?:maaf|mohon maaf),? (?:tetapi |tapi |namun )?[^.]{0,20}tidak",
+            r"saya (?:tidak (?:bisa|dapat|mampu|akan))[^.]{0,40}(?:membantu|memberi\w*|menjawab|menyediakan|memenuhi|itu)|(?:maaf|mohon maaf),? (?:tetapi |tapi |namun )?[^.]{0,20}tidak",
             r"(?:ilegal|tidak etis|melanggar hukum|tidak pantas)",
+        ),
+        "uk": _phrases(
+            r"\b(?:я|ми)\b[^.!?]{0,20}\bне (?:можу|можемо|буду|маю (?:змоги|доступу|права))\b|\b(?:вибачте|пробачте|на жаль),?[^.!?]{0,30}\bне (?:можу|зможу|маю)",
+            r"\b(?:це|є) (?:\w+ )?(?:незаконн|неетичн|злочин|неприпустим)\w*",
+        ),
+        "pl": _phrases(
+            r"\bnie (?:mogę|jestem w stanie|będę)\b[^.!?]{0,40}(?:pomóc|udziel|odpowied|podać|napisać|dostarcz|spełni|tym)|\b(?:przykro mi|przepraszam|niestety),? (?:ale )?nie (?:mogę|jestem)",
+            r"\bjest (?:\w+ )?(?:nielegaln|nieetyczn|przestępstw|niewłaściw)\w*",
+        ),
+        "sv": _phrases(
+            r"\bjag (?:kan|får|vill|tänker) (?:tyvärr )?inte\b[^.!?]{0,40}(?:hjälpa|ge|svara|skriva|tillhandahålla|dela)|\bjag är ledsen,? men\b",
+            r"\bär (?:\w+ )?(?:olagligt|oetiskt|olämpligt|ett brott)",
+        ),
+        "no": _phrases(
+            r"\bjeg (?:kan|får|vil) (?:dessverre )?ikke\b[^.!?]{0,40}(?:hjelpe|gi|svare|skrive|dele)|\b(?:beklager|dessverre),? (?:men )?(?:jeg )?kan (?:jeg )?ikke",
+            r"\ber (?:\w+ )?(?:ulovlig|uetisk|upassende)",
+        ),
+        "da": _phrases(
+            r"\bjeg (?:kan|må|vil) (?:desværre )?ikke\b[^.!?]{0,40}(?:hjælpe|give|svare|skrive|dele)|\b(?:beklager|desværre),? (?:men )?(?:jeg )?kan (?:jeg )?ikke",
+            r"\ber (?:\w+ )?(?:ulovlig|uetisk|upassende)",
+        ),
+        "th": _phrases(
+            r"(?:ขออภัย|ขอโทษ|เสียใจ)[^.\n]{0,40}ไม่(?:สามารถ|ได้)|ไม่สามารถ(?:ช่วย|ให้ข้อมูล|ตอบ|ทำตาม|ดำเนินการ)",
+            r"(?:ผิดกฎหมาย|ผิดจริยธรรม|ไม่เหมาะสม)",
         ),
     }
 )
+
+# What detectors make of a line or two: a neighbour's name, whose refusals read alike.
+NEIGHBOURS: Final[Mapping[str, str]] = MappingProxyType(
+    {"sr": "ru", "bg": "ru", "be": "ru", "mk": "ru", "ms": "id", "jv": "id", "gl": "pt", "ca": "es", "ast": "es", "af": "nl", "nn": "no", "mr": "hi", "ne": "hi"}
+)  # fmt: skip

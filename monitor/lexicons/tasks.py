@@ -26,9 +26,13 @@ PICKS: Final = re.compile(
     r"|\b(?:choose|pick|select)\b.{0,60}\b(?:option|answer|choice|one|letter|following|best|correct)\b"
     r"|^\s*(?:answer|réponse|respuesta|antwort|resposta|答え|答案|답)\s*[:：]\s*$"
     r"|\bwhich (?:one )?of the (?:following|options|above|statements)\b"
+    r"|\b(?:welche|quelle?|cuál|qual(?:e)?) (?:\w+ ){0,3}(?:richtig|antwort|aussage|réponse|respuesta|resposta|risposta|correct\w*|corret\w*|vrai)"
     r"|選択肢|選んで|选择|選擇|下列|以下哪|고르|выбер|wähle|choisi|elige|escolh|scegli",
     re.IGNORECASE | re.MULTILINE,
 )
+
+# A question, then lettered lines.
+LETTERED: Final = re.compile(r"[?？][\s*_]{0,6}\n\s*[(\[（]?A[)\].:、．）]")
 
 # Names that mean programming wherever they stand.
 _STRONG: Final = (
@@ -79,9 +83,15 @@ PROGRAMMING: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(
         r"コードを(?:書|作|生成|修正)|プログラムを(?:書|作)|関数を(?:書|作|実装)|写(?:一个|一段|個|段)?.{0,12}(?:代码|代碼|程序|程式|函数)"
         r"|(?:코드|함수)를 ?(?:작성|구현|써)|(?:напиш|реализу)\w* (?:\w+ ){0,2}(?:код|программ|функци|скрипт)"
+        rf"|用\s?(?:{_STRONG}|java|rust|go)\s?(?:语言|語言)?(?:来|來)?(?:写|寫|编写|編寫|实现|實現)|\b[\w+#]+-(?:skript|programm|funktion|code)\b"
         r"|\b(?:escrib\w*|implement\w*|écri\w*|schreib\w*|escrev\w*|scriv\w*) (?:\w+ ){0,3}"
-        r"(?:función|código|programa|fonction|programme|funktion|programm|função|funzione)\b",
+        r"(?:función|código|programa|fonction|programme|funktion|programm|função|funzione|scripts?|skript|guión)\b",
         re.IGNORECASE,
+    ),
+    # what only a terminal or an interpreter says
+    re.compile(
+        r"\b(?:Type|Value|Key|Index|Attribute|Name|Import|ModuleNotFound|Syntax|Reference|Runtime)Error\b|\bNullPointerException\b|\bTraceback\b"
+        r"|\bsegmentation fault\b|`[^`\n]*\w[(\[{][^`\n]*`|`(?:git|npm|pip3?|docker|kubectl|sudo|curl|grep|chmod|make|cargo|yarn|ssh) [^`\n]*`"
     ),
 )
 SOURCE: Final = re.compile(
@@ -106,7 +116,9 @@ MATHEMATICS: Final = re.compile(
     r"|\\begin\{(?:align|equation|[bp]?matrix)|\\(?:frac|int|sum|sqrt|ddot|dot)\b"
     r"|\bprime number\?|\bhappy numbers?\b|\bgreatest common divisor\b|\bremainder when\b"
     r"|\bprobability that\b|\bexpected (?:value|number) of\b|\bconfidence interval for\b"
-    r"|\d ?(?:or|and|vs) ?\d+\.\d+",
+    r"|\d ?(?:or|and|vs) ?\d+\.\d+"
+    r"|\b\d[\d.,]* ?(?:%|percent) of \$?\d|\b\d+ (?:times|plus|minus|divided by|multiplied by|mod(?:ulo)?) \d+\b"
+    r"|\b(?:area|volume|perimeter|circumference|hypotenuse|slope|surface area) of (?:an?|the) [^?\n]{0,60}\d",
     re.IGNORECASE,
 )
 NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")

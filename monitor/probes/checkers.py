@@ -27,7 +27,7 @@ Checker = Callable[[Check, Completion], bool]
 
 _ABSTAINS = re.compile(
     r"\bnot[ _](?:found|stated|mentioned|given|specified|provided|available|enough)\b|\bno (?:mention|information)\b"
-    r"|\b(?:does|do|did|is|are|was|could|can)(?: not|n't|not) (?:say|state|mention|know|contain|specif\w+|provide|tell|be determined)\b"
+    r"|\b(?:does|do|did|is|are|was|could|can)(?: not|n't|not) (?:been )?(?:say|state|mention|know|contain|specif\w+|provide|provided|stated|mentioned|given|tell|be determined)\b"
     r"|\bcannot be (?:determined|answered)\b|\bunclear\b|\bambiguous\b|\bunknown\b",
     re.IGNORECASE,
 )

@@ -86,12 +86,13 @@ class Boundary:
 class Belief:
     """Posterior over (threshold, spread, lapse) after some trials. Immutable; `after` gives the next."""
 
-    __slots__ = ("_weights", "easy", "scale", "trials")
+    __slots__ = ("_drift", "_weights", "easy", "scale", "trials")
 
     def __init__(self, scale: Scale, weights: Floats | None = None, easy: tuple[bool, ...] = ()) -> None:
         self.scale = scale
         self.easy = easy
         self.trials: tuple[Trial, ...] = ()
+        self._drift = 0.0
         self._weights = _prior(scale) if weights is None else weights
 
     def after(self, trial: Trial, asked: float | None = None) -> Belief:
@@ -102,6 +103,7 @@ class Belief:
         easy = (*self.easy, trial.passed) if easiest else self.easy
         belief = Belief(self.scale, weights / weights.sum(), easy)
         belief.trials = (*self.trials, trial)
+        belief._drift = 0.0 if asked is None else math.log2(trial.level / asked)
         return belief
 
     @property
@@ -123,7 +125,10 @@ class Belief:
         """The level to ask next: the easiest until it is settled, then the most informative."""
         if not self.easy_settled:
             return self.scale.levels[0]
-        return self.scale.levels[int(np.argmin(_expected_entropy(self.scale, self._weights)))]
+        best = int(np.argmin(_expected_entropy(self.scale, self._weights)))
+        # Where the server counts more than was asked for, ask for so much less.
+        wanted = self.scale.octaves[best] - self._drift
+        return min(self.scale.levels, key=lambda level: abs(math.log2(level) - wanted))
 
     @property
     def easy_settled(self) -> bool:

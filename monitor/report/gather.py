@@ -188,6 +188,7 @@ def _reliability(segment: str, found: Calibration) -> Reliability:
     return Reliability(
         segment, found.label_source, found.n, found.confidence, found.accuracy, found.gap,
         found.gap_interval.lower, found.gap_interval.upper, found.ece.value, found.ece.null_p95, found.points,
+        found.temperature,
     )  # fmt: skip
 
 

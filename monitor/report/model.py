@@ -111,6 +111,8 @@ class Reliability:
     ece: float
     ece_by_chance: float
     bins: tuple[tuple[float, float, float, float, int], ...]
+    temperature: float | None = None
+    """Dividing the log odds by this would fit these answers best (Guo et al. 2017); above 1 = too sure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ answers, so difference there says nothing. A lost envelope is `format`, not `ans
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from monitor.records import Completion, Pair, Score, ToolCall
@@ -20,12 +21,16 @@ from monitor.scorers.keys import (
     is_prose,
     key_of,
     literal,
+    marked,
     normalised,
     same_key,
 )
+from monitor.scorers.numerals import first_number, same_number
 from monitor.scorers.questions import Question, question_of
 
 _SHOWN = 24
+_TAIL = 400
+_LAST_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)|(?<=[。！？])(?=\S)|\n+")
 SIGNAL = "answer"
 
 
@@ -71,7 +76,7 @@ def _keys(question: Question, baseline: str, candidate: str) -> Score | None:
             if said
             else Score(SIGNAL, 1.0, "no_answer", f"{_short(first.raw)} → no answer")
         )
-    if same_key(first, second):
+    if same_key(first, second) or _concludes(first, candidate) or _concludes(second, baseline):
         return Score(SIGNAL, 0.0)
     return Score(SIGNAL, 1.0, first.kind, f"{_short(first.raw)} → {_short(second.raw)}")
 
@@ -95,6 +100,18 @@ def _code(prompt: str, baseline: str, candidate: str) -> Score | None:
 def _said(key: Key, text: str) -> bool:
     """Whether the end of an answer without a marker still says the baseline's answer."""
     return len(key.raw) >= 2 and key.raw.strip(" `*\"'") in text[-400:]
+
+
+def _concludes(key: Key, text: str) -> bool:
+    """Whether the last sentence names this number before others: "42 in total, 12 for the pens and 30 for the books".
+
+    Not where it calculates (`=`) or a mark names the answer: then the last number is the answer.
+    """
+    if key.number is None or marked(text) is not None:
+        return False
+    last = _LAST_SENTENCE.split(text.strip()[-_TAIL:])[-1]
+    first = first_number(last) if "=" not in last else None
+    return first is not None and same_number(first, key.number)
 
 
 def _short(text: str) -> str:

@@ -5,7 +5,7 @@ Different manners are not worse answers, so these three explain a divergence; no
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from monitor import languages
@@ -74,8 +74,13 @@ def manners(text: str) -> frozenset[str]:
 
 
 def _any(phrases: tuple[str, ...], text: str) -> bool:
-    known = filter(str.isascii, phrases) if text.isascii() else phrases
-    return any(phrase in text for phrase in known)
+    return any(map(text.__contains__, _ascii(phrases) if text.isascii() else phrases))
+
+
+@cache
+def _ascii(phrases: tuple[str, ...]) -> tuple[str, ...]:
+    """The phrases that an ASCII text can hold."""
+    return tuple(filter(str.isascii, phrases))
 
 
 @lru_cache(maxsize=64)

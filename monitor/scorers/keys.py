@@ -50,10 +50,17 @@ _HASHES = re.compile(
 _ANSWER_IS = re.compile(
     r"(?:\b(?:final|correct|right|best)?\s?(?:answer|option|choice|result)\b\s*(?:is|are|:|would be|should be|=)|^A:|\banswer\*\*:?"
     r"|\brespuesta(?: final| correcta)?\s*(?:es|:)|\bréponse(?: finale| correcte)?\s*(?:est|:)|\bAntwort\s*(?:ist|lautet|:)"
-    r"|\bresposta(?: final)?\s*(?:é|:)|(?:答え|答案|正解|回答)\s*(?:は|是|:|：)|ответ\s*(?:—|:|-)|\bjibu\s*(?:ni|:)|답(?:은|:))"
+    r"|\bresposta(?: final)?\s*(?:é|:)|(?:答え|答案|正解|回答)\s*(?:は|是|:|：)|ответ\s*(?:—|:|-)|\bjibu\s*(?:ni|:)|답(?:은|:)"
+    r"|\brisposta\s*(?:è|:)|उत्तर\s*(?:है|:)|الجواب\s*(?:هو|:)|\bcevap\s*:|đáp án\s*(?:là|:)|\bjawaban(?:nya)?\s*(?:adalah|:))"
     r"\**[\s:]{0,3}(?P<rest>[^\n]{1,160})",
     re.IGNORECASE | re.MULTILINE,
 )
+# without one of these the pattern cannot match: it costs a millisecond on a long answer
+_ANSWER_CUES = (
+    "answer", "option", "choice", "result", "a:", "respuesta", "réponse", "antwort", "resposta", "答え", "答案", "正解", "回答",
+    "ответ", "jibu", "답", "उत्तर", "الجواب", "risposta", "cevap", "đáp án", "jawaban",
+)  # fmt: skip
+_TAG = re.compile(r"<((?:final[ _]?)?answer)>\s*(?P<rest>[^<]{1,200}?)\s*</\1>", re.IGNORECASE)
 _FIELD = re.compile(
     r"[\"'](?:final_?\s?answer|answer|result)[\"']\s*:\s*(?P<rest>.{1,400})", re.IGNORECASE | re.DOTALL
 )
@@ -112,7 +119,12 @@ def marked(text: str) -> str | None:
     box = boxed(text)
     if box is not None:
         return box
-    found = list(_ANSWER_IS.finditer(text[-4000:]))
+    tags = list(_TAG.finditer(text[-4000:])) if "</" in text else []
+    if tags:
+        return str(tags[-1]["rest"])
+    tail = text[-4000:]
+    small = tail.casefold()
+    found = list(_ANSWER_IS.finditer(tail)) if any(map(small.__contains__, _ANSWER_CUES)) else []
     return found[-1]["rest"] if found else None
 
 
@@ -248,7 +260,13 @@ def _short(text: str) -> Key | None:
 _LETTER_START = re.compile(r"^\W{0,4}([A-J1-9])(?:[)\].:]|\*\*|\s*$|\s+[-–—]\s)")
 _LETTER_ALONE = re.compile(r"^\W*(?:option|choice|answer)?\W*([A-Ja-j1-9])\W*$", re.IGNORECASE)
 _LETTER_MARKED = re.compile(r"(?:\(|\*\*|\[|「|『|\"|“)\s?([A-J1-9])\s?(?:\)|\.|\*\*|\]|:)")
-_LETTER_REST = re.compile(r"^\W{0,6}(?:option\s|choice\s)?\W{0,3}([A-J1-9])(?![\w'])", re.IGNORECASE)
+_LETTER_REST = re.compile(r"^\W{0,6}(?:option\s|choice\s)?\W{0,3}([A-J1-9])(?![A-Za-z0-9_'])", re.IGNORECASE)
+# "I would choose B", "B is correct"; the article "A" and the pronoun "I" are no letters before a word
+_CHOSEN = r"(?:([B-HJ1-9])(?![A-Za-z0-9_'])|([AI])(?![A-Za-z0-9_']|\s[a-z]))"
+_LETTER_CHOSEN = re.compile(
+    rf"(?:\b(?i:choose|pick|select|go with|it's|it is|wähle|choisis|elijo|escolho|scelgo|выбираю)\s(?:(?i:option|answer)\s)?|[选選])[(\"'*“「]{{0,3}}{_CHOSEN}"
+    r"|^\W*([A-J]) (?:is|would be|seems|est|es|ist|é) (?:the |la |die )?(?:correct|right|best|answer|richtig|bonne|correcta|correta)"
+)
 
 
 def choice(text: str, options: tuple[tuple[str, str], ...]) -> Key | None:
@@ -260,6 +278,10 @@ def choice(text: str, options: tuple[tuple[str, str], ...]) -> Key | None:
         match = pattern.search(where[:400]) if where else None
         if match and match[1].upper() in letters:
             return Key("choice", match[1].upper(), match[1])
+    chosen = _LETTER_CHOSEN.search(text[:400]) or _LETTER_CHOSEN.search(text[-TAIL:])
+    letter = next((group for group in chosen.groups() if group), "") if chosen else ""
+    if letter in letters:
+        return Key("choice", letter, letter)
     by_words = _by_words(found or text[:400], options)
     if by_words:
         return Key("choice", by_words, by_words)
@@ -272,8 +294,13 @@ def choice(text: str, options: tuple[tuple[str, str], ...]) -> Key | None:
 def _by_words(text: str, options: tuple[tuple[str, str], ...]) -> str | None:
     """The one option whose words the text contains."""
     plain = normalised(text)
-    hits = [letter for letter, words in options if len(words) > 2 and normalised(words) in plain]
+    hits = [letter for letter, words in options if _telling(words) and normalised(words) in plain]
     return hits[0] if len(hits) == 1 else None
+
+
+def _telling(words: str) -> bool:
+    """Long enough to be found by chance in no answer; one sign of a script without spaces is a word."""
+    return len(words) > 2 or (len(words) > 1 and not words.isascii())
 
 
 _YES = "yes|oui|sí|si|sim|ja|да|はい|是|हाँ|true"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
+from monitor.scorers.spelled import joined, spelled_out
+
 TAIL = 600
 _MAX_DIGITS = 40
 
@@ -119,12 +121,18 @@ def _safe(match: re.Match[str]) -> Number | None:
 @lru_cache(maxsize=2048)
 def last_number(text: str) -> Number | None:
     """The last number in the last `TAIL` characters, or None."""
-    tail = text[-TAIL:]
+    tail = text[-TAIL:] if text.isascii() else joined(text[-TAIL:])
     for match in reversed(list(_NUMBER.finditer(tail))):
         number = _safe(match)
         if number is not None:
             return number
-    return None
+    words = spelled_out(tail)
+    return None if words is None else Number(Decimal(words), 0, percent=False, raw=words)
+
+
+def first_number(text: str) -> Number | None:
+    """The first number of a short text, or None."""
+    return next((number for match in _NUMBER.finditer(text[:TAIL]) if (number := _safe(match))), None)
 
 
 def whole_number(text: str) -> Number | None:

@@ -39,7 +39,14 @@ _JSON_ASKED = re.compile(
 _JSON_CODE = re.compile(
     r"\b(?:function|script|program|class|method|code)\b[^.\n]{0,60}\bjson\b", re.IGNORECASE
 )
-_OPTION = re.compile(r"^[ \t]*[(\[]?([A-Ja-j])[)\].:]{1,2}\.?[ \t]+(\S.*)$", re.MULTILINE)
+_OPTION = re.compile(
+    r"^[ \t]*[(\[（]?([A-Ja-j])(?:[)\].:）]{1,2}\.?[ \t]+|[、．）：]\s?)(\S.*)$", re.MULTILINE
+)
+_INLINE = re.compile(
+    r"[(\[]([A-Ja-j])[)\]]\s*([^()\[\]\n]{1,80}?)\s*(?=[(\[][A-Ja-j][)\]]|[.?\n]|$)", re.MULTILINE
+)
+# a question, then lettered lines
+_ASKED = re.compile(r"[?？][\s*_]{0,6}\n\s*[(\[（]?A[)\].:、．）]")
 _NUMBERED = re.compile(r"^[ \t]*[(\[]?([1-9])[)\].:][ \t]+(\S.*)$", re.MULTILINE)
 _PICK = re.compile(
     r"\b(?:which (?:one )?of|which (?:is|are|option|answer|statement)|choose|pick|select|correct|options?|multiple[- ]choice|one letter|answers?"
@@ -70,7 +77,8 @@ _HOW_MANY = re.compile(
     r"|probability|difference|cost|price|profit|salary|speed|age|grade|measure|area|perimeter|volume|value|distance|amount|rate|ratio)\b"
     r"|\b(?:calculate|compute|solve|find the)\b|\bwie (?:viele?|oft|lange|alt|hoch)\b|\bcombien\b|\bcuánt[oa]s?\b|\bquant[oaie]s?\b"
     r"|\bсколько\b|\bngapi\b|何(?:個|人|円|枚|本|歩|回|通り|年|日|時間|分|秒|[%％]|パーセント|メートル|歳|匹|台|冊|キロ)|いくつ|いくら"
-    r"|多少|几(?:个|人|元|岁|天|次)|กี่|เท่าไ|কত|ఎన్ని|ఎంత|कितन",
+    r"|多少|[几幾](?:[个個人元岁歲天次只隻本支张張])|กี่|เท่าไ|কত|ఎన్ని|ఎంత|कितन|몇|얼마|\bكم\b|\bچند\b|\bכמה\b|πόσ[αεο]|\bскільки\b|\bkaç\b"
+    r"|\bne kadar\b|\bbao nhiêu\b|\bberapa\b|\bhoeveel\b|\bile\b|எத்தனை|எவ்வளவு|എത്ര|ಎಷ್ಟು|કેટલ|ਕਿੰਨ",
     re.IGNORECASE,
 )
 _OPEN_TASK = re.compile(
@@ -160,9 +168,13 @@ def _asks_number(text: str) -> bool:
 
 def enumerated(text: str) -> tuple[tuple[str, str], ...]:
     """Lettered options A, B, … in order; numbered ones only where the text asks to pick."""
-    if not _PICK.search(text):
+    asked = _ASKED.search(text) is not None
+    if not asked and not _PICK.search(text):
         return ()
-    options = _consecutive(_OPTION.findall(text), "A")
+    options = _consecutive(_OPTION.findall(text), "A") or _consecutive(_INLINE.findall(text), "A")
+    # two lettered lines may be anything
+    if asked and len(options) < 3:
+        options = options if _PICK.search(text) else ()
     if not options:
         found = _consecutive(_NUMBERED.findall(text), "1")
         # a numbered list of facts or steps is not a menu
@@ -188,10 +200,17 @@ def _consecutive(found: list[tuple[str, str]], first: str) -> tuple[tuple[str, s
 def offered_labels(text: str) -> tuple[tuple[str, str], ...]:
     """Short labels that the text offers: `classify as positive, negative or neutral`."""
     for match in _LABELS.finditer(text):
-        words = match["list"]
-        quoted = _QUOTED.findall(words)
-        items = quoted if len(quoted) >= 2 else _SEPARATED.split(words.strip(" :"))
-        clean = [item.strip(" \"'.()[]") for item in items]
-        if 2 <= len(clean) <= 12 and all(1 <= len(i) <= 30 and len(i.split()) <= 3 for i in clean):
-            return tuple((item.casefold(), item) for item in clean)
+        # the text to label may follow its labels after a colon
+        for words in (match["list"], match["list"].partition(":")[0]):
+            labels = _labels(words)
+            if labels:
+                return labels
     return ()
+
+
+def _labels(words: str) -> tuple[tuple[str, str], ...]:
+    quoted = _QUOTED.findall(words)
+    items = quoted if len(quoted) >= 2 else _SEPARATED.split(words.strip(" :"))
+    clean = [item.strip(" \"'.()[]") for item in items]
+    short = all(1 <= len(i) <= 30 and len(i.split()) <= 3 for i in clean)
+    return tuple((item.casefold(), item) for item in clean) if 2 <= len(clean) <= 12 and short else ()

@@ -92,7 +92,8 @@ def _why(hits: list[lexicon.Cue]) -> str:
 def _other(opening: str, text: str) -> Refusal | None:
     if opening.isascii() and not lexicon.HINT_OTHERS.search(opening):
         return None
-    phrases = lexicon.OTHERS.get(languages.detect(text[:_OPENING]).language)
+    language = languages.detect(text[:_OPENING]).language
+    phrases = lexicon.OTHERS.get(lexicon.NEIGHBOURS.get(language, language))
     if phrases is None:
         return None
     cannot, should_not = phrases

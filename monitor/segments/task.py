@@ -77,7 +77,10 @@ def offers_choices(text: str) -> bool:
         longest = max(longest, run)
     if longest < 2:
         return False
-    return tasks.PICKS.search(text) is not None or (longest >= 3 and text.rstrip().endswith("?"))
+    asked = tasks.PICKS.search(text) is not None
+    return asked or (
+        longest >= 3 and (text.rstrip().endswith("?") or tasks.LETTERED.search(text) is not None)
+    )
 
 
 def is_code(text: str) -> bool:

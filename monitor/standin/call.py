@@ -16,6 +16,7 @@ from monitor.standin.settings import Settings
 _HANG_SECONDS = 3600.0
 _DRIBBLE_SECONDS = 1.0
 _SLOW = 4.0
+_TAIL_SHARE = 1 / 30
 
 
 async def refuse(wire: asgi.Wire, refused: limits.Refusal) -> None:
@@ -47,11 +48,17 @@ class Call:
         spread = 1.0 + settings.latency.jitter * (2.0 * tokens.unit("jitter", self.stamp.id) - 1.0)
         load = 1.0 + self.gauges.running / settings.slots
         slow = _SLOW if self.generation.transport == "slow" else 1.0
-        factor = spread * load * slow
+        factor = spread * load * slow * self._tail()
         token = (
             _DRIBBLE_SECONDS if self.generation.transport == "dribble" else settings.latency.token * factor
         )
         return settings.latency.first * factor, token
+
+    def _tail(self) -> float:
+        """How much longer this request takes because too many run."""
+        latency = self.settings.latency
+        late = self.gauges.running > latency.above and tokens.unit("tail", self.stamp.id) < _TAIL_SHARE
+        return latency.tail if late else 1.0
 
     def _metrics(self) -> dict[str, Any]:
         """vLLM --enable-per-request-metrics; time to first token leaves the queue out."""

@@ -15,6 +15,7 @@ from monitor.segments import segments_of
 from monitor.standin import tokens
 from monitor.standin.answers import Answer, answer
 from monitor.standin.faults import TRANSPORT, Fault, apply_fault
+from monitor.standin.probed import spoiled, worked
 from monitor.standin.settings import Settings
 
 _TURN = re.compile(r"<\|(\w+)\|>(.*?)(?:<\|end\|>|\Z)", re.DOTALL)
@@ -84,6 +85,7 @@ class _Case:
     fault: Fault | None
     serial: int
     last: int
+    input_tokens: int
 
     @property
     def damage(self) -> float:
@@ -95,7 +97,7 @@ def generate(request: Request, settings: Settings, serial: int) -> Generation:
     ids = prompt_ids(request)
     plain = spelled_out(request)
     fault = _fault(plain, settings, len(ids))
-    case = _Case(plain, settings, fault, serial, ids[-1] if ids else 0)
+    case = _Case(plain, settings, fault, serial, ids[-1] if ids else 0, len(ids))
     return Generation(
         request,
         tuple(_choice(case, index) for index in range(request.body.get("n") or 1)),
@@ -121,7 +123,7 @@ def _fault(request: Request, settings: Settings, input_tokens: int) -> Fault | N
 def _choice(case: _Case, index: int) -> Choice:
     settings, request = case.settings, case.request
     draw = _draw(request, settings, case.serial) + index
-    given = answer(request, seed=settings.seed, role=settings.role, draw=draw)
+    given = _probed(case) or answer(request, seed=settings.seed, role=settings.role, draw=draw)
     if draw and settings.noise:
         given = _slipped(given, draw, settings.seed)
     if case.fault:
@@ -130,6 +132,18 @@ def _choice(case: _Case, index: int) -> Choice:
     words = tokens.pieces(given.tool_calls[0].arguments if given.tool_calls else given.text)
     given, words = _limited(request, given, words)
     return Choice(given, tuple(words), tuple(_logprobs(words, given, case)))
+
+
+def _probed(case: _Case) -> Answer | None:
+    """The answer to a generated probe: right up to the planted boundary of its axis."""
+    known = worked(case.request)
+    if known is None:
+        return None
+    level = known.level or len(case.request.body.get("tools") or ()) or case.input_tokens
+    limits = (limit for limit in case.settings.boundaries if limit.axis == known.axis)
+    if not all(limit.keeps(level, case.request.prompt, case.settings.seed) for limit in limits):
+        known = spoiled(known)
+    return Answer(known.text, known.calls, "tool_calls" if known.calls else "stop")
 
 
 def _draw(request: Request, settings: Settings, serial: int) -> int:

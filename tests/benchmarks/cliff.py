@@ -19,6 +19,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,15 @@ SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A name, and the folder of its weights (made when first asked for)."""
+    """A name, the folder of its weights (made when first asked for), and how both sides compute.
+
+    `most` requests of each group are enough for it; None = all.
+    """
 
     name: str
     folder: Callable[[], Path]
+    dtype: str = "float32"
+    most: int | None = None
 
 
 CANDIDATES = (
@@ -63,6 +69,8 @@ CANDIDATES = (
     Candidate("int5-g32", lambda: vllm_server.quantized(5, 32)),
     Candidate("int8-g128", lambda: vllm_server.quantized(8, 128)),
     Candidate("int6-g32", lambda: vllm_server.quantized(6, 32)),
+    # bfloat16 against itself: the floor of servers that round differently from batch to batch
+    Candidate("itself-bf16", vllm_server.smollm2, "bfloat16", most=5),
 )
 """In the order of what a run that is cut short should have done; int6 is the first left out."""
 
@@ -82,11 +90,10 @@ def main() -> int:
     if arguments.fresh:
         shutil.rmtree(kept, ignore_errors=True)
     wanted = [c for c in CANDIDATES if arguments.only is None or c.name in arguments.only]
-    recording = recorded(asked, kept)
     for candidate in wanted:
         if not (kept / candidate.name / "done.json").exists():
-            judge(candidate, asked, recording, kept / candidate.name)
-    found = figures(asked, recording, kept, [c.name for c in CANDIDATES])
+            judge(candidate, asked, recorded(asked, kept, candidate), kept / candidate.name)
+    found = figures(asked, recording_of(kept, CANDIDATES[0]), kept, [c.name for c in CANDIDATES])
     text = report(found)
     print(text)
     if arguments.prompts == EACH and arguments.only is None:
@@ -94,33 +101,49 @@ def main() -> int:
     return int(not all(check["holds"] for check in found["checks"]))
 
 
-def recorded(asked: Sequence[traffic.Prompt], kept: Path) -> Path:
+def share(asked: Sequence[traffic.Prompt], candidate: Candidate) -> Sequence[traffic.Prompt]:
+    """The requests that this candidate is asked: groups are interleaved, so the first rows hold all."""
+    groups = len({prompt.group for prompt in asked})
+    return asked if candidate.most is None else asked[: candidate.most * groups]
+
+
+def recording_of(kept: Path, candidate: Candidate) -> Path:
+    """Where the answers of its baseline are."""
+    return kept / ("baseline.jsonl" if candidate.dtype == "float32" else f"baseline-{candidate.dtype}.jsonl")
+
+
+def recorded(asked: Sequence[traffic.Prompt], kept: Path, candidate: Candidate) -> Path:
     """The baseline's answers and replays, recorded once."""
-    path = kept / "baseline.jsonl"
+    path = recording_of(kept, candidate)
     if not path.exists():
         kept.mkdir(parents=True, exist_ok=True)
-        _say("recording the baseline")
-        with vllm_server.serve(vllm_server.smollm2(), traffic.MODEL, *FLAGS, core=CORE) as server:
-            traffic.record(server, asked, path)
+        _say(f"recording the baseline in {candidate.dtype}")
+        with serving(vllm_server.smollm2(), candidate.dtype) as server:
+            traffic.record(server, share(asked, candidate), path)
     return path
+
+
+def serving(folder: Path, dtype: str) -> AbstractContextManager[vllm_server.Server]:
+    """vLLM on one core; the last of two equal flags counts."""
+    return vllm_server.serve(folder, traffic.MODEL, *FLAGS, f"--dtype={dtype}", core=CORE)
 
 
 def judge(candidate: Candidate, asked: Sequence[traffic.Prompt], recording: Path, kept: Path) -> None:
     """One candidate behind the real product; leaves its store and `done.json` in `kept`."""
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)
-    began = time.monotonic()
+    began, mine = time.monotonic(), share(asked, candidate)
     _say(f"{candidate.name}: starting")
     with (
         traffic.playing(recording) as baseline,
-        vllm_server.serve(candidate.folder(), traffic.MODEL, *FLAGS, core=CORE) as server,
+        serving(candidate.folder(), candidate.dtype) as server,
         run(baseline, server.url, kept, *SETTINGS, replay_share=1.0) as product,
     ):
         _until_probed(product)
         ready = time.monotonic()
-        bodies = [(p.body, {"x-group": p.group, "x-request-id": p.id}) for p in asked]
+        bodies = [(p.body, {"x-group": p.group, "x-request-id": p.id}) for p in mine]
         asyncio.run(traffic.send_all(product.clients, bodies))
-        verdict = _settled(product, len(asked))
+        verdict = _settled(product, len(mine))
     seconds = {"start": round(ready - began, 1), "pairs": round(time.monotonic() - ready, 1)}
     (kept / "done.json").write_text(json.dumps({"verdict": verdict, "seconds": seconds}))
     _say(f"{candidate.name}: {verdict['verdict']} in {seconds['pairs']:.0f} s")

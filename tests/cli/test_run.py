@@ -137,6 +137,16 @@ def test_commands_answer_with_the_contracts_exit_codes(run: Running, arguments: 
         assert json.loads(done.stdout)
 
 
+def test_the_funnel_says_what_both_servers_can_do(run: Running) -> None:
+    assert eventually(lambda: run.verdict()["capabilities"]["candidate"]["prompt_logprobs"] is True)
+    words = " ".join(run.command("funnel").stdout.split())
+    assert (
+        "candidate can: logprobs, token_ids, tokenize, prompt_logprobs, request_metrics, cached_tokens"
+        in words
+    )
+    assert "replay can: logprobs, token_ids, request_metrics, cached_tokens; not known: tokenize" in words
+
+
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (apt: prometheus)")
 @pytest.mark.parametrize("side", ["monitor", "admin"])
 def test_both_pages_of_metrics_pass_promtool(run: Running, side: str) -> None:

@@ -317,3 +317,42 @@ def test_explain_prints_no_terminal_codes_of_an_answer(tmp_path: Path) -> None:
     pairs = [pair(i, "\x1b[31m" + LOOP) for i in range(12)]
     done = tailgate("explain", "all", write(tmp_path / "p.jsonl", pairs))
     assert b"\x1b[31m! " not in done.stdout
+
+
+def asked(number: int, question: str, baseline: str, candidate: str) -> dict[str, Any]:
+    """A pair with a number to answer."""
+    return {
+        "id": f"q{number}",
+        "request": {"messages": [{"role": "user", "content": question}]},
+        "baseline": {"text": baseline},
+        "candidate": {"text": candidate},
+    }
+
+
+def test_a_reference_sample_adds_the_ood_dimension(tmp_path: Path) -> None:
+    known = [{"text": f"How many bags do {i} traders with 4 bags each have in total?"} for i in range(60)]
+    reference = tmp_path / "reference.jsonl"
+    reference.write_text("".join(json.dumps(line) + "\n" for line in known))
+    pairs = write(
+        tmp_path / "pairs.jsonl",
+        [
+            asked(1, "How many bags do 7 traders with 4 bags each have in total?", "28", "28"),
+            asked(2, "Quantum lattice: how many quarks do 3 protons and 2 mesons hold?", "13", "13"),
+        ],
+    )
+    out = tmp_path / "out.jsonl"
+    verdict(pairs, "--set", f"ood.reference={reference}", "--pairs-out", out)
+    bands = [json.loads(line)["segments"]["ood"] for line in out.read_text().splitlines()]
+    assert bands[0] != ">p99"
+    assert bands[1] == ">p99"
+
+
+def test_a_third_arm_gives_the_residue_index(tmp_path: Path) -> None:
+    question = "How many bags do 7 traders with 4 bags each have in total?"
+    pairs = write(
+        tmp_path / "pairs.jsonl", [asked(i, question, "28", "11" if i < 3 else "28") for i in range(12)]
+    )
+    base = write(tmp_path / "base.jsonl", [asked(i, question, "28", "11") for i in range(12)])
+    _, found = verdict(pairs, "--base", base)
+    (sentence,) = (w for w in found["warnings"] if w.startswith("residue"))
+    assert sentence == "residue: 3 of 12 checkable answers are the base model's and not the baseline's (25%)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -68,5 +69,9 @@ def collecting(directory: Path, *settings: str) -> Iterator[Collecting]:
         try:
             yield Collecting(process, json.loads(process.stdout.readline()), spool)
         finally:
+            process.send_signal(signal.SIGCONT)  # a test may have stopped it
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -43,7 +43,13 @@ def _monitor_page() -> str:
     metrics.exported(1, 1.0)
     metrics.redacted({"email": 1})
     answer = Completion(
-        "x", output_tokens=1, input_tokens=1, duration_seconds=0.1, time_to_first_token_seconds=0.1
+        "x",
+        output_tokens=1,
+        input_tokens=1,
+        duration_seconds=0.1,
+        time_to_first_token_seconds=0.1,
+        server_duration_seconds=0.1,
+        server_queue_seconds=0.1,
     )
     scored = Scored("p", {"answer": Score("answer", 1.0)}, {}, (Failure("code", "ValueError"),))
     arms = {"baseline": answer, "candidate": answer}

@@ -27,6 +27,7 @@ from monitor.config import Config
 from monitor.config_file import load
 from tests.deploy.chart import KUBECTL, check, containers, of_kind, pods, tool, unrestricted
 from tests.deploy.tools import DEPLOY, output
+from tests.real import vllm_server
 
 COMPOSE = DEPLOY / "compose"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
@@ -225,3 +226,28 @@ def test_the_injected_configuration_is_accepted(injected: list[dict[str, Any]]) 
     (mapped,) = of_kind(injected, "ConfigMap")
     config = Config.model_validate(yaml.safe_load(mapped["data"]["tailgate.yaml"]))
     assert config.spool.directory == Path("/var/lib/tailgate/spool")
+
+
+def vllm_services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((COMPOSE / "vllm.yaml").read_text())["services"]
+    return found
+
+
+def test_the_gpu_example_uses_flags_that_vllm_has() -> None:
+    if (python := vllm_server.interpreter()) is None:
+        pytest.skip(vllm_server.WHY_NOT)
+    (package,) = python.parents[1].glob("lib/python*/site-packages/vllm")
+    # The parser's own sources: importing them takes half a minute.
+    places = ("engine/arg_utils.py", "entrypoints/launchers/cli_args.py")
+    known = "".join((package / place).read_text() for place in places)
+    servers = [service for name, service in vllm_services().items() if name != "monitor"]
+    flags = {word.split("=")[0] for server in servers for word in server["command"]}
+    assert len(flags) == 8
+    assert [flag for flag in flags if flag.strip("-").replace("-", "_") not in known] == []
+
+
+def test_the_gpu_examples_monitor_is_configured_with_known_keys() -> None:
+    command = vllm_services()["monitor"]["command"]
+    settings = [word for before, word in pairwise(command) if before == "--set"]
+    found = load(settings=[re.sub(r"\$\{\w+:-(.*)\}", r"\1", setting) for setting in settings])
+    assert (found.candidate.mode, found.candidate.priority) == ("both", 10)

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.results import ROOT, write_result
+from tests.benchmarks.results import RESULTS, ROOT, provenance, write_result
 from tests.fuzz.engine import load, names
 
 WORK = ROOT / ".cache" / "fuzz"
@@ -28,21 +28,35 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", choices=[*names(), []], help="default: all")
     parser.add_argument("--runs", type=int, default=1_000_000, help="executions per target")
+    parser.add_argument(
+        "--guided", type=int, help="of these under coverage guidance, the rest made from what that kept"
+    )
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
-    targets = {name: _one(name, arguments.runs, arguments.seed) for name in arguments.targets or names()}
-    write_result("fuzz", {"passed": all(t["passed"] for t in targets.values()), "targets": targets})
+    share = arguments.runs if arguments.guided is None else min(arguments.guided, arguments.runs)
+    targets = {
+        name: _one(name, arguments.runs, share, arguments.seed) for name in arguments.targets or names()
+    }
+    known = {**_earlier(), **targets}
+    write_result("fuzz", {"passed": all(t["passed"] for t in known.values()), "targets": known})
     return int(not all(target["passed"] for target in targets.values()))
 
 
-def _one(name: str, runs: int, seed: int) -> dict[str, Any]:
-    began = time.monotonic()
-    guided = importlib.util.find_spec("atheris") is not None
+def _earlier() -> dict[str, Any]:
+    """Results of targets that this run leaves out; each says at which commit it ran."""
+    path = RESULTS / "fuzz.json"
+    found: dict[str, Any] = json.loads(path.read_text())["targets"] if path.exists() else {}
+    return {name: found[name] for name in names() if name in found}
+
+
+def _one(name: str, runs: int, share: int, seed: int) -> dict[str, Any]:
+    began, ran = time.monotonic(), provenance()
     # Without a wheel of Atheris for this Python the same inputs are made without guidance.
-    found = (
-        _guided(name, runs, seed) if guided else _python("tests.fuzz.replay", name, "-", str(runs), str(seed))
-    )
+    guided = share if importlib.util.find_spec("atheris") is not None else 0
+    found = _guided(name, guided, seed) if guided else 0
+    if not found and runs > guided:
+        found = _python("tests.fuzz.replay", name, str(WORK / name), str(runs - guided), str(seed))
     covered = _coverage(name, seed)
     branches = covered["branches"]
     passed = found == 0 and branches >= NEEDED
@@ -52,6 +66,8 @@ def _one(name: str, runs: int, seed: int) -> dict[str, Any]:
     )
     return {
         "passed": passed,
+        "commit": ran["commit"],
+        "date": ran["date"],
         "executions": runs,
         "guided": guided,
         "finding": found != 0,

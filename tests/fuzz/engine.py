@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,18 @@ class Target:
 def names() -> list[str]:
     """Names of all targets."""
     return sorted(path.stem for path in HERE.glob("fuzz_*.py"))
+
+
+def covers(name: str) -> tuple[str, ...]:
+    """COVERS of the target `name`, read without importing what it covers."""
+    tree = ast.parse((HERE / f"{name}.py").read_text())
+    (value,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "COVERS"
+    )
+    found: tuple[str, ...] = ast.literal_eval(value)
+    return found
 
 
 def load(name: str) -> Target:

@@ -31,6 +31,7 @@ COVERS = (
 
 _BREAK: Final = "\x1e"
 _SECONDS: Final = 2.0
+_REPEATED: Final = 4  # every fourth input is scored twice and segmented: both are cheap to sample
 _LABELLED: Final = 128
 _TOOLS: Final = [
     {
@@ -145,6 +146,12 @@ SEEDS = (
     _seed(0, 0, "Give it in the form \"word, number\".", "cat, 3", "cat: three"),
     _seed(0, 0, "What is the capital of France? Answer with a short fact.\nConfidence: <0-100>%", "Paris\nConfidence: 0.95", "I don't know.\nConfidence: 10 out of 100"),
     _seed(0, 0, "Write HTML and JSON and some bash.", "```json\n{}\n```\n```bash\nls\n```\n```html\n<b>x</b>\n```", "~~~json\n{\n~~~\n```python\nprint('x'\n```"),
+    _seed(0, 0, "How much in total? 3 and 4", "42", "forty-two thousand one hundred and five"),
+    _seed(0, 0, "How much in total? 3 and 4", "四千二百円", "4万2千円です。"),
+    _seed(0, 0, "How much in total? 3 and 4", "42 (12 for pens, 30 for books)", "二〇二四年、三千万"),
+    _seed(0, 0, "Which?\n(A) Iron\n(B) Tin\n(C) Lead", "I would choose B.", "<answer>C</answer>"),
+    _seed(0, 0, "哪个？请选择：\nA、火星\nB、木星\nC、金星", "选B", "木星"),
+    _seed(0, 0, "Classify as positive, negative or neutral: fine.", "positive", "It's (c) or so; B is correct."),
     _seed(0, 0, "#### <number>\x1fAnd now?\x1fHow much is 1+1?", "2", "two"),
 )  # fmt: skip
 
@@ -198,18 +205,30 @@ def _exchange(prompt: str, body: dict[str, Any], baseline: Completion) -> Exchan
 
 def _judge(pair: Pair) -> None:
     began = time.process_time()
+    again = len(pair.baseline.text) % _REPEATED == 0
+    if again:
+        _segment(pair.exchange)
+        _read_alone(pair)
+    for name, scorer in SCORERS.items():
+        score = scorer(pair)
+        assert score is None or (score.signal == name and 0.0 <= score.value <= 1.0), score
+        assert not again or score == scorer(pair)
+    assert time.process_time() - began < _SECONDS
+
+
+def _segment(exchange: Exchange) -> None:
+    """A value for every dimension, and a known illness or none."""
     index = _index()
-    dims = segments_of(pair.exchange, _RULES, lambda e: {"ood": index.band(e.request.prompt)})
+    dims = segments_of(exchange, _RULES, lambda e: {"ood": index.band(e.request.prompt)})
     assert all(dims.values())
     assert len(segment_names(dims, [("language", "task")])) == len(dims) + 2
-    residue(index)(pair)
+    assert baseline_illness(exchange) in {None, "degenerate", "wrong_script"}
+
+
+def _read_alone(pair: Pair) -> None:
+    """What scorers call only behind a gate."""
+    residue(_index())(pair)
     residue_of(pair, pair.candidate)
     key_confidence(pair.candidate, pair.candidate.text[:3])
     for read in (last_number, whole_number):
         read(pair.candidate.text)
-    assert baseline_illness(pair.exchange) in {None, "degenerate", "wrong_script"}
-    for name, scorer in SCORERS.items():
-        score = scorer(pair)
-        assert score is None or (score.signal == name and 0.0 <= score.value <= 1.0), score
-        assert score == scorer(pair)
-    assert time.process_time() - began < _SECONDS

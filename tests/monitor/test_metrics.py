@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
@@ -90,6 +91,20 @@ def test_the_page_is_rendered_once_for_all_who_ask_at_the_same_time() -> None:
     observe(metrics, *(f"task=t{number}" for number in range(50)))
     assert metrics.page(openmetrics=True) is metrics.page(openmetrics=True)
     assert metrics.page(openmetrics=False) != metrics.page(openmetrics=True)
+
+
+def test_pairs_are_counted_while_a_page_is_rendered() -> None:
+    metrics = Metrics("r", 50)
+    segments = ["all", *(f"task=t{number}" for number in range(50))]
+    observe(metrics, *segments)
+    metrics.board = board(*segments)
+    rendering = threading.Thread(target=lambda: [metrics.render(openmetrics=True) for _ in range(3)])
+    rendering.start()
+    counted = 0
+    while rendering.is_alive():
+        observe(metrics, "all")
+        counted += 1
+    assert counted > 10  # three at most, if each waited for a page
 
 
 def test_the_fullest_page_keeps_to_its_estimate_and_to_the_conventions() -> None:

@@ -9,11 +9,12 @@ entry point, because the `vllm` script asks for a distribution name that vllm-cp
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 MODELS = ROOT / ".cache" / "models"
-HEALTHY_SECONDS = 240.0
+HEALTHY_SECONDS = 600.0
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
@@ -53,6 +54,8 @@ class Server:
     url: str
     model: str
     max_model_len: int
+    group: int = 0
+    """Process group, for tests that kill it."""
 
 
 @cache
@@ -100,11 +103,12 @@ def smollm2() -> Path:
     return folder
 
 
-def quantized(bits: int, group: int) -> Path:
-    """Folder of SmolLM2 rounded to `bits` with one scale per `group` weights, made once."""
-    folder = MODELS / f"smollm2-int{bits}-g{group}"
+def quantized(bits: int, group: int, of: Path | None = None) -> Path:
+    """Folder of a model (SmolLM2) rounded to `bits` with one scale per `group` weights, made once."""
+    source = of or smollm2()
+    folder = source.with_name(f"{source.name}-int{bits}-g{group}")
     if not (folder / "config.json").exists():
-        run_with_vllm("quantize.py", str(smollm2()), str(folder), str(bits), str(group))
+        run_with_vllm("quantize.py", str(source), str(folder), str(bits), str(group))
     return folder
 
 
@@ -138,17 +142,19 @@ def serve(folder: Path, name: str, *flags: str, core: int | None = None) -> Iter
     log = folder.with_suffix(".log")
     with (
         log.open("w") as out,
-        subprocess.Popen([*command, *FLAGS, *flags], stdout=out, stderr=out, env=environment) as process,
+        subprocess.Popen(
+            [*command, *FLAGS, *flags], stdout=out, stderr=out, env=environment, start_new_session=True
+        ) as process,
     ):
         try:
             _until_healthy(port, process, log)
-            yield Server(f"http://127.0.0.1:{port}", name, 2048)
+            yield Server(f"http://127.0.0.1:{port}", name, 2048, process.pid)
         finally:
             process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            with suppress(ProcessLookupError):  # the engine is a process of its own and may outlive the API
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _free_port() -> int:

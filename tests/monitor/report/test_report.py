@@ -151,6 +151,8 @@ def test_calibration_reads_confidence_against_agreement(report: Report) -> None:
     (overall,) = [found for found in report.reliability if found.segment == "all"]
     assert (overall.pairs, overall.source) == (PAIRS, "agreement")
     assert overall.gap == pytest.approx(0.8 - 0.95)
+    # log odds of 0.8 over those of 0.95: less than one, it is less sure than it could be
+    assert overall.temperature == pytest.approx(1.386 / 2.944, abs=0.01)
 
 
 def test_the_json_keeps_its_schema(report: Report) -> None:

@@ -1,0 +1,157 @@
+"""A probe run for people (a table), for machines (JSON) and for CI (JUnit XML)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from rich.console import Console
+from rich.table import Table
+
+from monitor.cli.render_junit import clean
+from monitor.probes.findings import AxisRow, ItemRow, RateRow, Result
+from monitor.probes.psychometric import Boundary
+
+_COLOURS = {"worse": "red", "below range": "red", "unclear": "yellow", "ok": "green"}
+
+
+def to_json(results: Sequence[Result]) -> dict[str, Any]:
+    """The runs as plain values; `findings` names every row that fails."""
+    return {
+        "verdict": worst(results),
+        "findings": [name for result in results for name, row in rows(result) if fails(row)],
+        "packs": [{**asdict(result), "verdict": result.state} for result in results],
+    }
+
+
+def worst(results: Sequence[Result]) -> str:
+    """The verdict of several packs together."""
+    states = {result.state for result in results}
+    return next((state for state in ("diverged", "inconclusive") if state in states), "ok")
+
+
+Row = AxisRow | RateRow | ItemRow
+
+
+def rows(result: Result) -> Iterator[tuple[str, Row]]:
+    """Every row by its name."""
+    yield from ((row.axis, row) for row in result.axes)
+    yield from ((f"{row.family}.{row.group}" if row.group else row.family, row) for row in result.rates)
+    yield from ((row.item, row) for row in result.items)
+
+
+def fails(row: Row) -> bool:
+    """Whether a row fails the run."""
+    return row.verdict in {"worse", "below range"}
+
+
+def said(found: Boundary) -> str:
+    """A boundary in words: `7,600 (6,900 to 8,400)`, `above 24`, `below range`."""
+    if found.status == "below range":
+        return "below range"
+    if found.status == "above range":
+        return f"above {_level(found.lower)}"
+    threshold = _level(found.threshold or 0.0)
+    asks = "?" if found.status == "unclear" else ""
+    return f"{threshold}{asks} ({_level(found.lower)} to {_level(found.upper)})"
+
+
+def _level(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def cells(row: Row) -> tuple[str, str, str]:
+    """Baseline, candidate, and what is between them."""
+    if isinstance(row, AxisRow):
+        change = ""
+        placed = row.baseline is not None and "in range" in {row.candidate.status, row.baseline.status}
+        if placed and row.shift is not None and row.shift_interval is not None:
+            low, high = row.shift_interval
+            change = f"{row.shift:+.2f} octaves ({low:+.2f} to {high:+.2f})"
+        return said(row.baseline) if row.baseline else "", f"{said(row.candidate)} {row.unit}", change
+    if isinstance(row, RateRow):
+        low, high = row.interval
+        own = f"{row.candidate}/{row.items} ({low:.0%} to {high:.0%})"
+        before = "" if row.baseline is None else f"{row.baseline}/{row.items}"
+        change = "" if row.baseline is None else f"{row.lost} lost, {row.won} won"
+        if row.confidence is not None:
+            change = f"{change}{', ' if change else ''}gap {row.confidence - row.candidate / row.items:+.0%}"
+        return before, own, change
+    before = {None: "", True: "passes", False: "fails"}[row.baseline]
+    return before, "passes" if row.candidate else "fails", ""
+
+
+def table(console: Console, result: Result) -> None:
+    """One pack as a table; of the user's items only those that fail."""
+    title = (
+        f"{result.pack}: {result.state} · {result.calls} calls, {result.tokens:,} tokens, seed {result.seed}"
+    )
+    grid = Table(title=title, title_justify="left", header_style="bold")
+    for head in ("probe", "baseline", "candidate", "change", "p (Holm)", "verdict"):
+        grid.add_column(head)
+    for name, row in rows(result):
+        if isinstance(row, ItemRow) and not fails(row):
+            continue
+        adjusted = None if isinstance(row, ItemRow) else row.adjusted
+        p = "" if adjusted is None else f"{adjusted:.2g}"
+        colour = _COLOURS[row.verdict]
+        grid.add_row(name, *cells(row), p, f"[{colour}]{row.verdict}[/]")
+    console.print(grid)
+    if result.items:
+        passed = sum(row.candidate for row in result.items)
+        console.print(f"{passed} of {len(result.items)} own items pass")
+
+
+def junit(results: Sequence[Result]) -> str:
+    """XML text: one suite per pack, one case per row; what is unclear is skipped."""
+    root = ET.Element("testsuites", {"name": "tailgate.probe"})
+    totals = {"tests": 0, "failures": 0, "skipped": 0}
+    for result in results:
+        named = list(rows(result))
+        counts = {
+            "tests": len(named),
+            "failures": sum(fails(row) for _, row in named),
+            "skipped": sum(row.verdict == "unclear" for _, row in named),
+        }
+        suite = ET.SubElement(
+            root,
+            "testsuite",
+            {"name": clean(f"tailgate.probe.{result.pack}"), "errors": "0", **_text(counts)},
+        )
+        properties = ET.SubElement(suite, "properties")
+        for key, value in (("seed", result.seed), ("calls", result.calls), ("tokens", result.tokens)):
+            ET.SubElement(properties, "property", {"name": key, "value": str(value)})
+        for name, row in named:
+            _case(suite, result.pack, name, row)
+        if result.notes:
+            ET.SubElement(suite, "system-err").text = clean("\n".join(result.notes))
+        totals = {key: totals[key] + counts[key] for key in totals}
+    root.attrib.update({"errors": "0", **_text(totals)})
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _text(counts: dict[str, int]) -> dict[str, str]:
+    return {key: str(value) for key, value in counts.items()}
+
+
+def _case(suite: ET.Element, pack: str, name: str, row: Row) -> None:
+    case = ET.SubElement(
+        suite, "testcase", {"classname": clean(f"tailgate.probe.{pack}"), "name": clean(name), "time": "0"}
+    )
+    baseline, candidate, change = cells(row)
+    words = ", ".join(
+        part
+        for part in (f"baseline {baseline}" if baseline else "", f"candidate {candidate}", change)
+        if part
+    )
+    if fails(row):
+        failure = ET.SubElement(case, "failure", {"type": row.verdict, "message": clean(words)})
+        if isinstance(row, RateRow) and row.examples:
+            failure.text = clean("failed items: " + ", ".join(row.examples))
+    elif row.verdict == "unclear":
+        ET.SubElement(case, "skipped", {"message": clean(f"unclear: {words}")})
+    else:
+        ET.SubElement(case, "system-out").text = clean(words)

@@ -1,0 +1,275 @@
+"""Asking: both arms, several axes at once, within a budget, resumable. I/O.
+
+Every answer is one line of the log, so that a run that was cut off goes on where it stopped: placement
+depends on the seed and on the answers alone, hence the same items are asked again in the same order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+from monitor.candidate import Ask, Leg, Refused
+from monitor.errors import Unreachable, UsageError
+from monitor.openai_api import parse_request
+from monitor.probes.checkers import passes
+from monitor.probes.families import FAMILIES
+from monitor.probes.findings import (
+    AxisRow,
+    Outcome,
+    RateRow,
+    Result,
+    axis_row,
+    corrected,
+    item_rows,
+    rate_rows,
+)
+from monitor.probes.items import Axis, Item
+from monitor.probes.pack import Pack
+from monitor.probes.psychometric import Belief, Precision, Trial, done
+from monitor.records import Completion
+from monitor.scorers.confidence import confidence
+
+_TRIES, _PAUSE_SECONDS = 6, 0.5
+T = TypeVar("T")
+Progress = Callable[[str, int], None]
+"""Hears of every answer: what was asked and the calls so far."""
+
+
+class Spent(Exception):  # noqa: N818  a planned end
+    """The budget does not allow another call."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """Calls and tokens of one run, both arms together; None = no limit."""
+
+    calls: int | None = None
+    tokens: int | None = None
+    used_calls: int = 0
+    used_tokens: int = 0
+    spent: bool = False
+
+    def take(self) -> None:
+        """Count one call before it is made. Raises Spent."""
+        over = self.calls is not None and self.used_calls >= self.calls
+        if over or (self.tokens is not None and self.used_tokens >= self.tokens):
+            self.spent = True
+            raise Spent
+        self.used_calls += 1
+
+
+@dataclass(slots=True)
+class Log:
+    """Answers of an earlier, unfinished run by (arm, item), and the file that new ones go to."""
+
+    known: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    out: TextIO | None = None
+
+    def keep(self, arm: str, outcome: Outcome) -> None:
+        """One line; flushed, because the next moment may be the last."""
+        self.known[arm, outcome.item] = outcome
+        if self.out is not None:
+            self.out.write(json.dumps({"arm": arm, **asdict(outcome)}) + "\n")
+            self.out.flush()
+
+
+@contextmanager
+def resumed(path: Path | None, pack: Pack, seed: int) -> Iterator[Log]:
+    """The log of `path`, open for more; one that is kept nowhere without a path.
+
+    Raises UsageError where it belongs to another pack or seed.
+    """
+    if path is None:
+        yield Log()
+        return
+    head = {"pack": pack.name, "seed": seed}
+    known: dict[tuple[str, str], Outcome] = {}
+    text = path.read_text("utf-8") if path.exists() else ""
+    lines = text.splitlines()
+    if lines and _line(lines[0]) != head:
+        raise UsageError(f"--resume {path}: belongs to {lines[0][:80]}, not to {json.dumps(head)}")
+    for line in lines[1:]:
+        value = _line(line)
+        if value is not None:  # None: the last line of a run that was cut off
+            arm = str(value.pop("arm"))
+            known[arm, value["item"]] = Outcome(**value)
+    with path.open("a", encoding="utf-8") as out:
+        if not lines:
+            out.write(json.dumps(head) + "\n")
+        elif not text.endswith("\n"):
+            out.write("\n")
+        yield Log(known, out)
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+@dataclass(slots=True)
+class Arm:
+    """One server that is asked. `deadline`: seconds per answer."""
+
+    leg: Leg
+    model: str | None
+    budget: Budget
+    log: Log
+    deadline: float
+    progress: Progress
+
+    async def outcome(self, item: Item, *, counted: bool = False, confident: bool = False) -> Outcome:
+        """The answered item, from the log or from the server. Raises Spent and Unreachable."""
+        known = self.log.known.get((self.leg.arm, item.id))
+        if known is not None:
+            return known
+        answer = await self.answer(item.id, item.body, logprobs=confident)
+        read = answer.input_tokens or 0
+        found = Outcome(
+            item.id,
+            passes(item.check, answer),
+            float(read) if counted and read else item.level,
+            item.group,
+            read + (answer.output_tokens or 0),
+            answer.error_type,
+            confidence(answer, _first_line(answer)).best if confident else None,
+        )
+        self.log.keep(self.leg.arm, found)
+        self.progress(item.id, self.budget.used_calls)
+        return found
+
+    async def answer(self, id_: str, body: Mapping[str, Any], *, logprobs: bool = False) -> Completion:
+        """The server's answer; a refusal for length is one, shedding is waited out."""
+        self.budget.take()
+        request = parse_request("chat", dict(body))
+        ask = Ask(self.model, logprobs=logprobs)
+        for attempt in range(_TRIES):
+            try:
+                answer, _ = await self.leg.send(request, id_.replace("/", "-"), self.deadline, ask)
+            except Refused as refused:
+                if refused.reason.endswith("context_length"):
+                    return Completion(error_type="context_length", error_message=str(refused))
+                if not refused.reason.endswith("shed"):
+                    raise Unreachable(f"{self.leg.url}: {refused.reason}: {refused}") from refused
+                await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
+                continue
+            self.budget.used_tokens += (answer.input_tokens or 0) + (answer.output_tokens or 0)
+            return answer
+        return Completion(error_type="shed", error_message="the server sheds load")
+
+
+def _first_line(answer: Completion) -> str:
+    return answer.text.strip().partition("\n")[0].strip()
+
+
+async def opened(leg: Leg, model: str | None) -> str | None:
+    """The model to ask for. Raises Unreachable where nothing answers."""
+    identity = await leg.identity()
+    if identity is None:
+        raise Unreachable(f"{leg.url}: the {leg.arm} does not answer /v1/models")
+    return model or identity.model
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run: what is asked and of whom. `seed` chooses the items."""
+
+    pack: Pack
+    seed: int = 0
+
+
+async def measure(arm: Arm, axis: Axis, wanted: Precision, seed: int) -> Belief:
+    """One axis on one arm, one call after the other: each level depends on the answers before.
+
+    What is known when the budget is spent is returned; the precision shows in its interval.
+    """
+    belief = Belief(axis.scale)
+    while not done(belief, wanted):
+        level = belief.next_level()
+        try:
+            outcome = await arm.outcome(axis.item(level, seed, len(belief.trials)), counted=axis.counted)
+        except Spent:
+            break
+        belief = belief.after(Trial(outcome.level, outcome.passed), asked=level)
+    return belief
+
+
+async def _asked(arm: Arm, items: Sequence[Item], *, confident: bool = False) -> list[Outcome]:
+    """Outcomes of the items that the budget allowed."""
+    tasks = [arm.outcome(item, confident=confident) for item in items]
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    for outcome in found:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, Spent):
+            raise outcome
+    return [outcome for outcome in found if isinstance(outcome, Outcome)]
+
+
+async def run(plan: Plan, candidate: Arm, baseline: Arm | None) -> Result:
+    """The whole pack on both arms. What the budget did not allow is a note, not an error. Raises Unreachable."""
+    pack = plan.pack
+    axes, rates, own = await asyncio.gather(
+        asyncio.gather(*(_axis(plan, pack.axis(name), candidate, baseline) for name in pack.axes)),
+        asyncio.gather(*(_family(plan, name, candidate, baseline) for name in pack.families)),
+        _both(_asked, candidate, baseline, pack.items),
+    )
+    axis_rows, rate_rows_ = corrected(axes, [row for rows in rates for row in rows])
+    used = candidate.budget
+    notes = (f"the budget was spent after {used.used_calls} calls",) if used.spent else ()
+    rows = item_rows(*own) if pack.items else ()
+    return Result(pack.name, plan.seed, axis_rows, rate_rows_, rows, used.used_calls, used.used_tokens, notes)
+
+
+async def _both(
+    ask: Callable[..., Awaitable[T]], candidate: Arm, baseline: Arm | None, *arguments: Any
+) -> tuple[T, T | None]:
+    """The same of both arms at once."""
+    if baseline is None:
+        return await ask(candidate, *arguments), None
+    own, before = await asyncio.gather(ask(candidate, *arguments), ask(baseline, *arguments))
+    return own, before
+
+
+async def _axis(plan: Plan, axis: Axis, candidate: Arm, baseline: Arm | None) -> AxisRow:
+    wanted = plan.pack.precision
+    own, before = await _both(measure, candidate, baseline, axis, wanted, plan.seed)
+    return axis_row(axis, wanted, own, before, floor=plan.pack.floor)
+
+
+async def _family(plan: Plan, name: str, candidate: Arm, baseline: Arm | None) -> tuple[RateRow, ...]:
+    family = FAMILIES[name]
+    items = family.items(plan.pack.families[name], plan.seed)
+    ask = partial(_asked, confident=family.confident)
+    return rate_rows(name, *await _both(ask, candidate, baseline, items))
+
+
+async def probe(
+    plan: Plan,
+    candidate: Leg,
+    baseline: Leg | None,
+    *,
+    models: tuple[str | None, str | None],
+    budget: Budget,
+    log: Log,
+    deadline: float,
+    progress: Progress,
+) -> Result:
+    """Open both legs, ask, close. Raises Unreachable where a server does not answer at all."""
+    async with AsyncExitStack() as stack:
+        arms: list[Arm | None] = []
+        for leg, model in zip((candidate, baseline), models, strict=True):
+            if leg is None:
+                arms.append(None)
+                continue
+            await stack.enter_async_context(leg)
+            arms.append(Arm(leg, await opened(leg, model), budget, log, deadline, progress))
+        assert arms[0] is not None  # noqa: S101  the candidate is not optional
+        return await run(plan, arms[0], arms[1])

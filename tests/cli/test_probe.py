@@ -1,0 +1,165 @@
+"""`tailgate probe` as its user sees it: exit codes, formats, packs, budget, resume."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitor.cli import tailgate
+from monitor.errors import ConfigError, Unreachable, UsageError
+from monitor.standin.probed import Limit
+from monitor.standin.settings import Settings
+from tests.conftest import QUICK
+
+PACK = """
+name: two
+calls: 20
+octaves: 0.6
+axes:
+  json_depth: {hardest: 12}
+  hops: {hardest: 16}
+families:
+  refusal: 4
+"""
+PLANTED = Settings(latency=QUICK, boundaries=(Limit("json_depth", 3), Limit("hops", 4)))
+HEALTHY = Settings(latency=QUICK)
+
+
+def probe(*arguments: str) -> Result:
+    return CliRunner().invoke(tailgate, ["probe", *arguments], standalone_mode=False)
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> str:
+    path = tmp_path / "two.yaml"
+    path.write_text(PACK)
+    return str(path)
+
+
+def rows(result: Result) -> dict[str, Any]:
+    return {row["axis"]: row for row in json.loads(result.stdout)["packs"][0]["axes"]}
+
+
+def test_planted_boundaries_are_found(start_standin: Callable[[Settings], str], pack: str) -> None:
+    result = probe("--candidate", start_standin(PLANTED), "--pack", pack, "--format", "json")
+    assert result.return_value == 0
+    found = rows(result)
+    assert 3 <= found["json_depth"]["candidate"]["threshold"] <= 4
+    assert 4 <= found["hops"]["candidate"]["threshold"] <= 5
+
+
+def test_what_the_candidate_lost_against_the_baseline_fails(
+    start_standin: Callable[[Settings], str], pack: str
+) -> None:
+    baseline = Settings(latency=QUICK, boundaries=(Limit("json_depth", 10), Limit("hops", 4)))
+    urls = ("--candidate", start_standin(PLANTED), "--baseline", start_standin(baseline))
+    result = probe(*urls, "--pack", pack, "--format", "json")
+    assert result.return_value == 1
+    assert json.loads(result.stdout)["findings"] == ["json_depth"]
+
+
+def test_a_pack_with_a_floor_fails_a_model_that_cannot(start_standin: Callable[[Settings], str]) -> None:
+    broken = start_standin(Settings(latency=QUICK, boundaries=(Limit("hops", 0.5),)))
+    result = probe("--candidate", broken, "--pack", "smoke", "--format", "junit")
+    assert result.return_value == 1
+    suites = ET.fromstring(result.stdout)  # noqa: S314  our own
+    failed = [case.get("name") for case in suites.iter("testcase") if case.find("failure") is not None]
+    assert failed == ["hops"]
+    assert suites.get("failures") == "1"
+
+
+def test_a_healthy_model_passes_the_smoke_pack(standin: str, tmp_path: Path) -> None:
+    junit = tmp_path / "probe.xml"
+    result = probe("--candidate", standin, "--pack", "smoke", "--junit", str(junit))
+    assert (result.return_value, ET.parse(junit).getroot().get("failures")) == (0, "0")  # noqa: S314
+    assert "smoke: ok" in result.stdout
+
+
+def test_own_items_are_assertions(standin: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    items = [
+        {"id": "sum", "prompt": "What is 2 + 3?", "check": {"type": "numeric_last"}, "reference": "5"},
+        {"id": "lie", "prompt": "What is 2 + 3?", "check": {"type": "numeric_last", "expect": "6"}},
+    ]
+    path.write_text("\n".join(map(json.dumps, items)))
+    result = probe("--candidate", standin, "--pack", str(path), "--format", "json")
+    assert (result.return_value, json.loads(result.stdout)["findings"]) == (1, ["lie"])
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "line 1"),
+        ('{"prompt": "?"}', "'check' is missing"),
+        ('{"prompt": "?", "check": {"type": "telepathy"}}', "no check 'telepathy'"),
+        ('{"check": {"type": "abstain"}}', "'prompt' is missing"),
+        ("", "0 items"),
+    ],
+)
+def test_an_unusable_item_names_its_line(tmp_path: Path, text: str, why: str) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=why):
+        raise probe("--candidate", "http://127.0.0.1:9", "--pack", str(path)).exception or AssertionError
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("axes: {telepathy: {}}\nname: x", "no axis 'telepathy'"),
+        ("axes: {}\n", "name"),
+        ("name: [", "not YAML"),
+        ("name: x\nfoo: 1", "foo"),
+    ],
+)
+def test_an_unusable_pack_names_its_key(tmp_path: Path, text: str, why: str) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=why):
+        raise probe("--candidate", "http://127.0.0.1:9", "--pack", str(path)).exception or AssertionError
+
+
+def test_a_spent_budget_is_inconclusive(standin: str, pack: str) -> None:
+    result = probe("--candidate", standin, "--pack", pack, "--max-calls", "9", "--format", "json")
+    found = json.loads(result.stdout)
+    assert (result.return_value, found["verdict"], found["packs"][0]["calls"]) == (3, "inconclusive", 9)
+
+
+def test_a_resumed_run_asks_only_what_is_missing(standin: str, pack: str, tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    arguments = ("--candidate", standin, "--pack", pack, "--resume", str(log), "--format", "json")
+    probe(*arguments, "--max-calls", "9")
+    rest = json.loads(probe(*arguments).stdout)["packs"][0]
+    whole = json.loads(probe(*arguments[:4], "--format", "json").stdout)["packs"][0]
+    assert rest["calls"] == whole["calls"] - 9
+    assert rest["axes"] == whole["axes"]
+
+
+def test_a_log_of_another_seed_is_refused(standin: str, pack: str, tmp_path: Path) -> None:
+    arguments = ("--candidate", standin, "--pack", pack, "--resume", str(tmp_path / "run.jsonl"))
+    probe(*arguments)
+    assert isinstance(probe(*arguments, "--seed", "2").exception, UsageError)
+
+
+def test_nothing_at_the_address_is_unreachable(pack: str) -> None:
+    assert isinstance(probe("--candidate", "http://127.0.0.1:9", "--pack", pack).exception, Unreachable)
+
+
+def test_a_candidate_is_required() -> None:
+    assert isinstance(probe().exception, UsageError)
+
+
+@pytest.mark.parametrize("name", ["json_depth", "abstain", "smoke"])
+def test_axes_families_and_packs_describe_themselves(name: str) -> None:
+    assert name in probe("--describe", name).stdout
+
+
+def test_the_list_names_every_pack() -> None:
+    listed = probe("--list").stdout
+    assert all(f"{name}:" in listed for name in ("smoke", "boundaries", "elicitation", "calibration"))
