@@ -26,6 +26,7 @@ from monitor.capabilities import Abilities, Capabilities
 from monitor.errors import ConfigError
 from monitor.records import Arm, Completion
 from monitor.scoring import Scored
+from monitor.series import within
 from monitor.signals import SIGNALS
 
 # OpenTelemetry GenAI advice for gen_ai.client.operation.duration and time_to_first_token.
@@ -34,16 +35,19 @@ TTFT_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75
 TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5)
 
 MAX_SERIES = 50_000
+SERIES_BUDGET, USUAL_SEGMENTS = 10_000, 50
+"""What the page holds at most with so many segment labels; who asks for more labels gets what they cost."""
 _FINISH = frozenset({"stop", "length", "tool_calls", "content_filter"})
 
 
 def series_estimate(segments: int) -> int:
-    """Upper bound of the page's series with `segments` segment labels."""
+    """Upper bound of what there is to show of `segments` segments, `all` and `__other__` beside them."""
     histograms = 3 * (len(DURATION_BUCKETS) + 3 + len(TTFT_BUCKETS) + 3)
     tested = sum(signal.null != "none" for signal in SIGNALS.values())
-    gauges = 3 * (2 + 1 + 1) + 3 + tested * 6
+    rows = 5 * len(SIGNALS) + tested  # diverged, noise floor and three of excess; evidence where tested
+    gauges = 3 * (2 + 1 + 1) + 3
     counters = 3 + len(SIGNALS)
-    return segments * (histograms + gauges + counters) + 3 * (len(TOKEN_BUCKETS) + 3) + 200
+    return (segments + 2) * (histograms + rows + gauges + counters) + 3 * (len(TOKEN_BUCKETS) + 3) + 200
 
 
 class Metrics:
@@ -59,6 +63,7 @@ class Metrics:
         self.route = route
         self.registry = CollectorRegistry()
         self.segments = Segments(segments_limit)
+        self._budget = SERIES_BUDGET if segments_limit <= USUAL_SEGMENTS else MAX_SERIES
         self.board: Board | None = None
         self._lock = threading.Lock()
         self._rendering = threading.Lock()
@@ -298,7 +303,9 @@ class Metrics:
     def _collected(self) -> CollectorRegistry:
         """All samples of one moment. Only this is locked: formatting takes ten times as long."""
         with self._lock:
-            return cast("CollectorRegistry", _Moment(tuple(self.registry.collect())))
+            return cast(
+                "CollectorRegistry", _Moment(within(self.registry.collect(), self._budget, self.route))
+            )
 
 
 @dataclass(frozen=True, slots=True)

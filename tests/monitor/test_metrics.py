@@ -9,10 +9,10 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.board import Board
+from monitor.board import Board, Latency
 from monitor.errors import ConfigError
-from monitor.metrics import Metrics, series_estimate
-from monitor.records import Completion, Funnel, Score, Segment, SegmentVerdict, State, Verdict
+from monitor.metrics import DURATION_BUCKETS, SERIES_BUDGET, Metrics, series_estimate
+from monitor.records import Arm, Completion, Funnel, Score, Segment, SegmentVerdict, State, Verdict
 from monitor.scoring import Scored
 from monitor.signals import SIGNALS
 from tests.deploy.tools import program
@@ -32,13 +32,21 @@ def observe(metrics: Metrics, *segments: str, now: float = 0.0, pair: str = "p1"
 def board(*segments: str, state: State = "ok") -> Board:
     rows = tuple(
         SegmentVerdict(
-            Segment(segment), name, signal.kind, state, 9, noise_floor=0.1, effect=0.5, lower=0.4, upper=0.6, evidence=2.0
+            Segment(segment), name, signal.kind, state, 9, noise_floor=0.1, effect=0.5, lower=0.4, upper=0.6,
+            evidence=None if signal.null == "none" else 2.0,
         )
         for segment in segments
         for name, signal in SIGNALS.items()
-        if signal.null != "none"
     )  # fmt: skip
-    return Board(Verdict(state, "r", 9, 1.0, "h", rows, Funnel(9)), samples=dict.fromkeys(segments, 9))
+    arms: tuple[Arm, ...] = ("baseline", "candidate", "replay")
+    return Board(
+        Verdict(state, "r", 9, 1.0, "h", rows, Funnel(9)),
+        latency={(segment, arm): Latency(1.0, 2.0, confidence=0.9) for segment in segments for arm in arms},
+        calibration_gap={(segment, arm): 0.1 for segment in segments for arm in arms},
+        samples=dict.fromkeys(segments, 9),
+        samples_needed=dict.fromkeys(segments, 90),
+        agreement=dict.fromkeys(segments, 0.9),
+    )
 
 
 def values(metrics: Metrics, name: str, label: str = "segment") -> dict[str, float]:
@@ -107,15 +115,58 @@ def test_pairs_are_counted_while_a_page_is_rendered() -> None:
     assert counted > 10  # three at most, if each waited for a page
 
 
-def test_the_fullest_page_keeps_to_its_estimate_and_to_the_conventions() -> None:
-    metrics = Metrics("r", 50)
-    segments = ["all", *(f"task=t{number}" for number in range(50))]
+def fullest(limit: int, state: State = "diverged") -> tuple[Metrics, bytes]:
+    """A page with everything on it that there can be, one segment more than there are labels for."""
+    metrics = Metrics("r", limit)
+    segments = ["all", *(f"task=t{number}" for number in range(limit + 1))]
     observe(metrics, *segments)
-    metrics.board = board(*segments)
-    page = metrics.render(openmetrics=False)
-    series = sum(not line.startswith(b"#") for line in page.splitlines())
-    assert 10_000 < series <= series_estimate(51)
+    metrics.board = board(*segments, state=state)
+    return metrics, metrics.render(openmetrics=False)
+
+
+def series(page: bytes) -> int:
+    return sum(not line.startswith(b"#") for line in page.splitlines())
+
+
+def test_the_fullest_page_keeps_its_budget_and_the_conventions() -> None:
+    metrics, page = fullest(50)
+    assert 9_900 < series(page) <= SERIES_BUDGET
     done = subprocess.run(
         [program("promtool"), "check", "metrics"], input=page, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr.decode()) == (0, "")
+    left_out = values(metrics, "tailgate_series_left_out", "part")
+    assert series(page) + sum(left_out.values()) > 15_000
+    assert min(left_out.values()) > 0
+
+
+def test_what_is_left_out_first_is_what_is_missed_least() -> None:
+    _, page = fullest(50)
+    families = list(text_string_to_metric_families(page.decode()))
+    samples = [sample for family in families for sample in family.samples]
+    bounds = {
+        s.labels["segment"]: s.labels["le"] for s in samples if s.name.endswith("duration_seconds_bucket")
+    }
+    assert bounds.pop("all") == "+Inf"  # the last of all of them
+    assert set(bounds.values()) == {"+Inf"}
+    rows = [
+        (s.labels["segment"], s.labels["signal"]) for s in samples if s.name == "tailgate_segment_diverged"
+    ]
+    assert len(rows) == 51 * len(SIGNALS)  # never left out
+    detailed = {
+        (s.labels["segment"], s.labels["signal"]) for s in samples if s.name == "tailgate_segment_evidence"
+    }
+    worst = rows[: 1 + max(rows.index(row) for row in detailed)]
+    assert detailed == {row for row in worst if SIGNALS[row[1]].null != "none"}
+    assert 500 < len(worst) < len(rows)
+
+
+def test_a_page_with_room_leaves_nothing_out() -> None:
+    metrics, page = fullest(5)
+    assert values(metrics, "tailgate_series_left_out", "part") == {"buckets": 0, "details": 0}
+    assert page.count(b"tailgate_request_duration_seconds_bucket{") == 7 * 3 * (len(DURATION_BUCKETS) + 1)
+
+
+def test_no_page_holds_more_than_was_estimated() -> None:
+    _, page = fullest(60, state="ok")
+    assert 0.9 * series_estimate(60) < series(page) <= series_estimate(60)
