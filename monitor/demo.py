@@ -229,7 +229,11 @@ async def _send_one(
 async def play(stage: Stage, plan: Plan, show: Callable[[Json, Sent], None]) -> tuple[Json, Sent]:
     """Send the traffic, show the verdict as it grows, wait until all is scored; the final verdict."""
     sent = Sent()
-    async with httpx.AsyncClient(base_url=stage.urls["monitor"], timeout=10, trust_env=False) as monitor:
+    # Idle connections are left before the monitor closes them (uvicorn: after five seconds, as httpx does).
+    limits = httpx.Limits(keepalive_expiry=2)
+    async with httpx.AsyncClient(
+        base_url=stage.urls["monitor"], timeout=10, trust_env=False, limits=limits
+    ) as monitor:
         model = await _model(stage.urls["baseline"])
         sending = asyncio.create_task(send(stage.urls["clients"], plan, model, sent))
         verdict: Json = {}
