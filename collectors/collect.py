@@ -103,6 +103,10 @@ def configured(
         from collectors.posted import posted
 
         found["records"] = posted(intake, ways.records, load(ways.records.mapping), token)
+    if ways.packets.interface:
+        from collectors.packets import packets
+
+        found["packets"] = packets(intake, ways.packets)
     return found
 
 

@@ -61,6 +61,7 @@ class Observer:
         "_answer_head",
         "_began",
         "_cells",
+        "_collector",
         "_exchange",
         "_feed_request",
         "_feed_response",
@@ -79,12 +80,12 @@ class Observer:
         "switched",
     )
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, collector: str = "spool") -> None:
         self.following = True
         self.awaiting = False  # an answer is outstanding
         self.in_request = False  # a request has begun and not ended
         self.switched = False  # the peers agreed on another protocol (101, CONNECT)
-        self._admission = admission
+        self._admission, self._collector = admission, collector
         self._cells = admission.cells
         self._exchange: Exchange | None = None
         self._head = b""  # of the request, or of the answer to HEAD, while it is incomplete
@@ -140,6 +141,7 @@ class Observer:
     def _begin(self, exchange: Exchange, body: bytes, now: int) -> None:
         """A sampled request that came whole."""
         self._exchange = exchange
+        exchange.collector = self._collector
         exchange.request_body.append(body)
         exchange.request_ended = now
         kept = self._grown(exchange, len(body))
@@ -176,8 +178,10 @@ class Observer:
     def _admitted(self, head: bytes) -> Exchange | None:
         self._head_open, self._head = False, b""
         self._is_head_request = head[0] == _H
-        self._exchange = self._admission.admit(head, self._began)
-        return self._exchange
+        self._exchange = exchange = self._admission.admit(head, self._began)
+        if exchange is not None:
+            exchange.collector = self._collector
+        return exchange
 
     def _request_done(self, exchange: Exchange, now: int) -> None:
         exchange.request_ended = now

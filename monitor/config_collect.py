@@ -59,6 +59,16 @@ class Records(Strict):
     _listen = field_validator("listen")(_address)
 
 
+class Packets(Strict):
+    interface: str | None = Field(
+        None,
+        min_length=1,
+        max_length=15,
+        description="Network interface to observe, e.g. eth0 or lo; needs CAP_NET_RAW and plain HTTP.",
+    )
+    port: int = Field(8000, ge=1, le=65535, description="The baseline's TCP port.")
+
+
 class Collect(Strict):
     admin: str = Field("127.0.0.1:9872", description="Metrics, health and kill switch of `tailgate collect`.")
     token_env: str | None = Field(
@@ -69,6 +79,7 @@ class Collect(Strict):
     envoy: Envoy = Field(default_factory=Envoy)
     taps: Taps = Field(default_factory=Taps)
     records: Records = Field(default_factory=Records)
+    packets: Packets = Field(default_factory=Packets)
 
     @field_validator("admin")
     @classmethod
@@ -93,5 +104,6 @@ class Collect(Strict):
             "envoy": self.envoy.listen,
             "taps": self.taps.directory,
             "records": self.records.listen,
+            "packets": self.packets.interface,
         }
         return tuple(name for name, where in on.items() if where)
