@@ -35,6 +35,7 @@ from monitor.capability_probe import probe
 from monitor.config import Config
 from monitor.config_file import secret
 from monitor.errors import BadInput
+from monitor.evaluations import Evaluations
 from monitor.http.api import application
 from monitor.http.guard import Tokens
 from monitor.http.pages import pages
@@ -106,6 +107,7 @@ async def _serve(
         metrics = Metrics(config.route.name, config.segments_limit)
         metrics.reloaded(time.time(), ok=True)
         routine = Routine(config, standing.store, place, metrics.exported) if place else None
+        told = evaluations_of(config, metrics.evaluations)
         service = Service(
             config,
             standing,
@@ -114,6 +116,7 @@ async def _serve(
             reload=reload,
             erase_waiting=erase_waiting,
             erase_exported=routine.erase if routine else None,
+            tell=told.offer if told else None,
         )
         pairing = Pairing(config, candidate, replay, service.eligible, service.model)
         settling = settling_of(standing, service, lambda _: reader.release(_positions(standing.store)))
@@ -126,10 +129,20 @@ async def _serve(
             "watch": watch(pairing, candidate, replay, service),
             "probe": probe_for_ever(pairing, candidate, replay, service),
             **housekeeping(service, routine),
+            **({"evaluations": told.run()} if told else {}),
         }
         await serve(tasks, http_server(config, service), service.reload_quietly)
     if batch := standing.final_batch():
         standing.store.commit(batch)
+
+
+def evaluations_of(config: Config, count: Callable[[str, int], None]) -> Evaluations | None:
+    """Where scores are told to a tracing backend, if anywhere."""
+    settings = config.evaluations
+    if settings.endpoint is None:
+        return None
+    token = secret(settings.token_env, "evaluations.token_env")
+    return Evaluations(settings.endpoint, config.route.name, token=token, count=count)
 
 
 def housekeeping(service: Service, routine: Routine | None) -> dict[str, Coroutine[Any, Any, None]]:
@@ -266,7 +279,7 @@ async def watch(pairing: Pairing, candidate: Leg, replay: Leg | None, service: W
 
 
 async def probe_for_ever(pairing: Pairing, candidate: Leg, replay: Leg | None, service: Watched) -> None:
-    """What both servers can do, once per identity; apart from `_watch`, which must not wait for it."""
+    """What both servers can do, once per identity; apart from `watch`, which must not wait for it."""
     while True:
         identity, pause = service.identity, FIRST_SECONDS
         if service.model() is not None and not pairing.capabilities.settled(replays=replay is not None):

@@ -19,6 +19,7 @@ from pydantic import Field, field_validator, model_validator
 from monitor.addresses import host_port, http_url, is_loopback, is_private
 from monitor.config_collect import Collect
 from monitor.config_kafka import Handover, Kafka
+from monitor.config_out import Evaluations, Export
 from monitor.config_types import Count, Fraction, Positive, Strict
 from monitor.signals import SIGNALS, Level
 
@@ -295,25 +296,6 @@ class Privacy(Strict):
     )
 
 
-class Export(Strict):
-    directory: str | None = Field(
-        None,
-        description="Directory or s3://bucket/prefix?region=... for Parquet files (deploy/README.md); default: no export.",
-    )
-    hourly: bool = Field(
-        False, description="Export every closed hour; else every closed day. Hours are merged into days."
-    )
-    retention_days: Positive | None = Field(
-        None, description="Exported days older than this are deleted; default store.retention_days."
-    )
-
-    @model_validator(mode="after")
-    def _somewhere(self) -> Export:
-        if self.directory is None and (self.hourly or self.retention_days is not None):
-            raise ValueError("export.directory is missing: name the directory or s3:// URL to export to")
-        return self
-
-
 class Config(Strict):
     """The whole configuration (DESIGN 9)."""
 
@@ -346,6 +328,7 @@ class Config(Strict):
     ood: Ood = Field(default_factory=Ood)
     privacy: Privacy = Field(default_factory=Privacy)
     export: Export = Field(default_factory=Export)
+    evaluations: Evaluations = Field(default_factory=Evaluations)
     collect: Collect = Field(default_factory=Collect)
 
     @field_validator("signals")

@@ -166,6 +166,12 @@ class Metrics:
             "When the configuration was last loaded.",
             registry=registry,
         )
+        self._evaluation_events = Counter(
+            "tailgate_evaluation_events",
+            "Scores as OpenTelemetry events, by what became of them: sent, queue_full, unreachable.",
+            ["route", "result"],
+            registry=registry,
+        )
         self._exported = Counter(
             "tailgate_exported_pairs", "Pairs exported as Parquet.", ["route"], registry=registry
         )
@@ -199,6 +205,10 @@ class Metrics:
         """Record a turn of the Parquet export that worked."""
         self._exported.labels(self.route).inc(pairs)
         self._export_time.labels(self.route).set(time)
+
+    def evaluations(self, result: str, count: int) -> None:
+        """Count events that were sent or dropped."""
+        self._evaluation_events.labels(self.route, result).inc(count)
 
     def probed(self, capabilities: Capabilities) -> None:
         """Show what both servers can do."""

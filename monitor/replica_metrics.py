@@ -16,6 +16,8 @@ FAMILIES: Mapping[str, tuple[str, str, str]] = {
     "partitions": ("tailgate_kafka_partitions_assigned", "gauge", "Partitions of exchanges read here."),
     "scored": ("tailgate_kafka_scored", "counter", "Pairs scored here and published."),
     "idle": ("tailgate_kafka_idle_seconds", "counter", "Time spent waiting for exchanges to come."),
+    "events_sent": ("tailgate_evaluation_events_sent", "counter", "Scores told as OpenTelemetry events."),
+    "events_dropped": ("tailgate_evaluation_events_dropped", "counter", "Events that the receiver did not take at once."),
     "dead_letters": ("tailgate_kafka_dead_letters", "counter", "Records that nobody can use, put aside with the reason."),
     "repeats": ("tailgate_kafka_repeats", "counter", "Records of the log that were settled before."),
     "shipped": ("tailgate_shipper_shipped", "counter", "Records acknowledged by the brokers."),

@@ -12,7 +12,7 @@ from typing import Any
 from collectors.exchanges import Decoding
 from collectors.kafka_records import Sealer
 from collectors.kafka_topic import EXCHANGES, SCORES, Consumer, Message, Producer, Received
-from monitor.app import incoming, probe_for_ever, watch
+from monitor.app import evaluations_of, incoming, probe_for_ever, watch
 from monitor.candidate import Identity, Leg
 from monitor.capabilities import Capabilities
 from monitor.errors import BadInput
@@ -44,6 +44,8 @@ class Scoring:
         config = replica.config
         self._replica, self._candidate, self._replay = replica, candidate, replay
         self._judging = Judging(config, Keys(replica.key), rules_of(config))
+        self._events = {"sent": 0, "queue_full": 0, "unreachable": 0}
+        self._evaluations = evaluations_of(config, self._count_events)
         self._sealer = Sealer(replica.key)
         self._consumer = Consumer(replica.cluster, EXCHANGES, group=config.kafka.group)
         producer = Producer(replica.cluster, codec_of(config))
@@ -77,6 +79,8 @@ class Scoring:
             "partitions": lambda: self._consumer.assigned,
             "scored": lambda: self.publishing.scored,
             "idle": lambda: self._idle,
+            "events_sent": lambda: self._events["sent"],
+            "events_dropped": lambda: self._events["queue_full"] + self._events["unreachable"],
         }
 
     def tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
@@ -87,6 +91,7 @@ class Scoring:
             "watch": watch(self.pairing, self._candidate, self._replay, self),
             "probe": probe_for_ever(self.pairing, self._candidate, self._replay, self),
             "identity": self._repeat_identity(),
+            **({"evaluations": self._evaluations.run()} if self._evaluations else {}),
         }
 
     async def close(self) -> None:
@@ -141,7 +146,13 @@ class Scoring:
 
     def judge(self, paired: Paired) -> Outcome:
         """Score one pair (in a thread)."""
-        return self._judging.judge(paired)
+        outcome = self._judging.judge(paired)
+        if self._evaluations is not None and outcome.kept is not None:
+            self._evaluations.offer(paired.exchange, outcome.kept)
+        return outcome
+
+    def _count_events(self, result: str, count: int) -> None:
+        self._events[result] += count
 
     def _load_models(self) -> None:
         self._judging.judge(Paired(WARM_UP, Pair(WARM_UP, WARM_UP.baseline)))

@@ -59,11 +59,12 @@ class Service:
         reload: Callable[[], Config],
         erase_waiting: Callable[[str], int] = lambda _subject: 0,
         erase_exported: Callable[[str], int] | None = None,
+        tell: Callable[[Exchange, Kept], None] | None = None,
     ) -> None:
         self.config = config
         self._standing, self._metrics, self._candidate = standing, metrics, candidate
         self._reload_config, self._erase_waiting = reload, erase_waiting
-        self._erase_exported = erase_exported
+        self._erase_exported, self._tell = erase_exported, tell
         self._judging = Judging(config, standing.keys, rules_of(config))
         self._settling: Settling | None = None
         self._identity: Identity | None = None
@@ -93,7 +94,10 @@ class Service:
 
     def judge(self, paired: Paired) -> Outcome:
         """Score one pair (in a thread)."""
-        return self._judging.judge(paired)
+        outcome = self._judging.judge(paired)
+        if self._tell is not None and outcome.kept is not None:
+            self._tell(paired.exchange, outcome.kept)
+        return outcome
 
     def observe(self, kept: Kept) -> None:
         """Count one scored pair."""
