@@ -69,6 +69,7 @@ ENVOY := .cache/envoy/.installed
 LITELLM := .cache/litellm/.installed
 SEAWEEDFS := .cache/seaweedfs/.installed
 TANSU := .cache/tansu/.installed
+RIVALS := .cache/rivals/.installed
 
 .PHONY: bench-hotpath bench-alarms bench-scoring bench-cliff bench-kl fuzz soak
 bench: bench-hotpath bench-alarms bench-scoring
@@ -79,8 +80,8 @@ bench-hotpath: $(STAMP) $(ENVOY) ## the sidecar beside nginx, Envoy and uvicorn+
 bench-alarms: $(STAMP) ## false alarms, delays, latency, resolving and cost, peers beside them (2 min)
 	$(BIN)/python -m tests.benchmarks.alarms
 
-bench-scoring: $(STAMP) ## verdicts on published outputs against their truth, rivals and cost (3 min)
-	$(BIN)/python -m tests.benchmarks.scoring
+bench-scoring: $(STAMP) $(RIVALS) ## verdicts on published outputs against their truth, rivals and cost (3 min)
+	RIVALS_PYTHON=$(dir $(RIVALS))bin/python $(BIN)/python -m tests.benchmarks.scoring
 
 bench-cliff: $(STAMP) vllm ## SmolLM2 against its own rounded weights on real vLLM, through the product (1 h)
 	$(BIN)/python -m tests.benchmarks.cliff
@@ -113,6 +114,12 @@ $(LITELLM):
 	touch $@
 
 .cache/litellm: $(LITELLM)
+
+# Text similarity and drift reports to compare with; Evidently 0.7.23 needs this pandas.
+$(RIVALS):
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check 'wordllama==0.4.0.post1' 'evidently==0.7.23' 'pandas>=3.0,<3.1'
+	touch $@
 
 test-real: $(STAMP) vllm ## everything against real servers: contract, clients, mirrored requests (8 min)
 	$(BIN)/python -m pytest -q -m real tests/real

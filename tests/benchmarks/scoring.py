@@ -1,6 +1,7 @@
 """Does scoring tell real regressions from harmless changes? Every listed pair of published outputs.
 
-    make bench-scoring      [RIVALS_PYTHON=an interpreter with wordllama and evidently==0.7.23]
+    make bench-scoring                                  (python -m tests.benchmarks.scoring --without-cost
+                                                         keeps the costs of an earlier, quieter run)
 
 Each pair goes through the code path of `tailgate score`, without a control arm unless said; truth
 comes from the sets' own labels. Writes `results/scoring.json` and `results/scoring.md`.
@@ -8,13 +9,16 @@ comes from the sets' own labels. Writes `results/scoring.json` and `results/scor
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tests.benchmarks.results import write_result
+from tests.benchmarks.constraint_truth import flips, mining
+from tests.benchmarks.results import RESULTS, provenance, write_result
 from tests.benchmarks.runs import MISSING, RUNS, find, listed
 from tests.benchmarks.scored_runs import Run, Slice, run, slices
+from tests.benchmarks.scoring_bounds import beyond, constraints, segmenters
 from tests.benchmarks.scoring_costs import costs
 from tests.benchmarks.scoring_expectations import Check, checks
 from tests.benchmarks.scoring_figures import (
@@ -24,17 +28,26 @@ from tests.benchmarks.scoring_figures import (
     correlation,
     small_losses,
 )
+from tests.benchmarks.scoring_noise import disagreement, with_floor
 from tests.benchmarks.text_rivals import ABSENT, cosine, evidently, exact, f1, threshold_rule
 
 Json = dict[str, Any]
 
 
-def measure() -> Json:
-    """Everything, as the JSON result."""
+def measure(cost: Callable[[], Json]) -> Json:
+    """Everything, as the JSON result; `cost` yields what scoring costs."""
     runs = {pair: run(pair) for pair in listed()}
     parts = [part for scored in runs.values() for part in slices(scored)]
     controls = [scored for pair, scored in runs.items() if pair.is_control]
-    found = checks(lambda *names: runs[find(*names)])
+    share = control_alarms(controls)
+    ranks = {name: correlation(parts, refusals=with_) for name, with_ in (("without", False), ("with", True))}
+    mined, flipped = mining(), flips()
+    found = [
+        *checks(lambda *names: runs[find(*names)]),
+        *beyond(parts, share, ranks["without"]),
+        *constraints(mined, flipped),
+        *segmenters(),
+    ]
     return {
         "pairs_listed": len(runs),
         "pairs_scored": sum(len(scored.rows) for scored in runs.values()),
@@ -43,33 +56,19 @@ def measure() -> Json:
         "confusion": confusion(parts),
         "loss_20_points": big_losses(parts),
         "loss_10_to_20_points": small_losses(parts),
-        "controls": control_alarms(controls),
-        "controls_with_noise_floor": with_floor(),
-        "correlation": correlation(parts),
+        "controls": share,
+        "disagreement": disagreement(lambda pair: runs[pair]),
+        "controls_with_noise_floor": list(with_floor()),
+        "correlation": ranks["without"],
+        "correlation_with_refusal_sets": ranks["with"],
+        "constraint_kinds": {
+            "missed": dict(mined.missed.most_common()),
+            "invented": dict(mined.invented.most_common()),
+        },
         "checks": [check._asdict() for check in found],
         "rivals": rivals(list(runs.values()), parts),
-        "cost": costs(),
+        "cost": cost(),
     }
-
-
-def with_floor() -> list[Json]:
-    """Pairs whose plain `answer` alarm is the baseline's own noise: the same with a control arm."""
-    found = []
-    for set_ in ("zeroeval_crux", "zeroeval_gsm"):
-        control = next(p for p in listed() if p.set == set_ and p.is_control)
-        for pair in listed():
-            if pair.set == set_ and pair.baseline == control.baseline and pair != control:
-                scored = run(pair, control)
-                row = scored.row("all", "answer")
-                found.append(
-                    {
-                        "pair": pair.name,
-                        "floor": row.noise_floor if row else None,
-                        "excess": row.effect if row else None,
-                        "answer_alarms": [r.segment for r in scored.unexplained() if r.signal == "answer"],
-                    }
-                )
-    return found
 
 
 def rivals(runs: Sequence[Run], parts: Sequence[Slice]) -> Json:
@@ -106,6 +105,17 @@ def _ours(parts: Sequence[Slice]) -> Json:
     }
 
 
+def _costs() -> Json:
+    return {**costs(), "measured": {name: provenance()[name] for name in ("commit", "date", "machine")}}
+
+
+def _earlier_costs() -> Json:
+    """The costs in the result file, which say when they were measured."""
+    found: Json = json.loads((RESULTS / "scoring.json").read_text())
+    known = {name: found[name] for name in ("commit", "date", "machine")}
+    return {"measured": known, **found["cost"]}
+
+
 def main() -> int:
     """Exit code 1 where a check of the acceptance list does not hold."""
     if not RUNS.is_dir():
@@ -113,7 +123,7 @@ def main() -> int:
         return 0
     from tests.benchmarks.scoring_report import report
 
-    measured = measure()
+    measured = measure(_earlier_costs if "--without-cost" in sys.argv else _costs)
     text = report(measured)
     write_result("scoring", measured, markdown=text)
     print(text)

@@ -69,12 +69,14 @@ def control_alarms(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def correlation(parts: Slices) -> dict[str, Any]:
+def correlation(parts: Slices, *, refusals: bool) -> dict[str, Any]:
     """Spearman of excess with loss on segments of >= 40 pairs; token-F1 beside it.
 
-    Without the refusal sets: what they label is neither an answer, a constraint nor a format.
+    `refusals` counts the sets whose label is "refused", which no answer, constraint or format shows.
     """
-    large = [p for p in parts if p.truth and p.pairs >= LARGE and p.run.pair.set not in _REFUSAL_SETS]
+    large = [
+        p for p in parts if p.truth and p.pairs >= LARGE and (refusals or p.run.pair.set not in _REFUSAL_SETS)
+    ]
     loss = [p.truth.loss for p in large if p.truth]
     return {
         "segments": len(large),
