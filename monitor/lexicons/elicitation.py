@@ -73,10 +73,10 @@ HEDGES: Final[Mapping[str, Hedges]] = MappingProxyType(
 # What stands before, around and after the answer. Named kinds, each counted once per text.
 PREAMBLE: Final = re.compile(
     r"^\W*(?:sure\b|certainly\b|of course\b|absolutely\b|great question|good question|i(?:'d| would) be (?:happy|glad)|"
-    r"happy to help|thank you for|here (?:is|are|'s)|natürlich\b|gerne\b|selbstverständlich\b|hier (?:ist|sind)|"
-    r"bien sûr|certainement|volontiers|voici\b|claro\b|por supuesto|desde luego|aquí (?:tienes?|está)|com certeza|"
+    r"happy to help|thank you for|here(?:'s| is| are)|klar\b|natürlich\b|gerne\b|selbstverständlich\b|hier (?:ist|sind)|"
+    r"bien sûr|avec plaisir|certainement|volontiers|voici\b|claro\b|por supuesto|desde luego|con (?:mucho )?gusto|aquí (?:tienes?|está)|com certeza|"
     r"aqui est(?:á|ão)|certo\b|certamente\b|ecco\b|конечно|разумеется|вот\b|もちろん|はい、|承知|かしこまりました|以下(?:は|に|の)|"
-    r"当然|好的|没问题|以下是|물론|네,|다음은|ज़रूर|जरूर|बिल्कुल|निश्चित रूप|यहाँ|بالطبع|بالتأكيد|إليك)",
+    r"当然|好的|没问题|以下是|물론|네,|다음은|ज़रूर|जरूर|बिल्कुल|निश्चित रूप|यहाँ|بالطبع|بالتأكيد|إليك|natuurlijk\b|oczywiście|jasne\b|tabii\b|elbette|tentu\b|chắc chắn|dạ\b|självklart|selvfølgelig)",
     re.IGNORECASE,
 )
 # Plain substrings of the lower-cased text: a hundred of them cost a seventh of one alternation.
@@ -111,6 +111,17 @@ APOLOGY: Final[tuple[str, ...]] = (
     "माफ",
     "آسف",
     "أعتذر",
+    "sorry about",
+    "m'excuser",
+    "mes excuses",
+    "perdón por",
+    "peço desculpa",
+    "приношу извинения",
+    "chiedo scusa",
+    "przepraszam",
+    "özür dilerim",
+    "mohon maaf",
+    "xin lỗi",
 )
 DISCLAIMER: Final[tuple[str, ...]] = (
     "as an ai",
@@ -157,6 +168,39 @@ DISCLAIMER: Final[tuple[str, ...]] = (
     "언어 모델로서",
     "एआई के रूप",
     "كنموذج لغوي",
+    "i'm not a doctor",
+    "i am not a doctor",
+    "i'm not a lawyer",
+    "i am not a lawyer",
+    "knowledge cutoff",
+    "healthcare professional",
+    "kein arzt",
+    "keine rechtsberatung",
+    "einen arzt",
+    "ne suis pas médecin",
+    "professionnel de santé",
+    "pas un conseil",
+    "no soy médico",
+    "consulta a un",
+    "consulte a un",
+    "não sou médico",
+    "profissional de saúde",
+    "aiである",
+    "専門家に",
+    "医師に",
+    "作为一个人工智能",
+    "咨询专业",
+    "咨询医生",
+    "仅供参考",
+    "एआई भाषा मॉडल",
+    "से परामर्श",
+    "전문가와",
+    "проконсультируйтесь",
+    "بصفتي نموذج",
+    "استشارة",
+    "in quanto ia",
+    "un medico",
+    "un professionista",
 )
 CLOSING: Final[tuple[str, ...]] = (
     "let me know",
@@ -217,6 +261,29 @@ CLOSING: Final[tuple[str, ...]] = (
     "बेझिझक",
     "إذا كان لديك",
     "لا تتردد",
+    "happy to clarify",
+    "happy to elaborate",
+    "lass mich wissen",
+    "ich hoffe, da",
+    "soll ich",
+    "j'espère que",
+    "souhaitez-vous",
+    "voulez-vous que",
+    "quieres que",
+    "te gustaría que",
+    "quer que eu",
+    "gostaria que",
+    "आशा है",
+    "надеюсь, это",
+    "если есть вопросы",
+    "آمل أن",
+    "spero che",
+    "vuoi che",
+    "laat het me weten",
+    "daj mi znać",
+    "umarım",
+    "semoga membantu",
+    "hy vọng",
 )
 
 # What a construct cannot do without, and its pattern.

@@ -81,14 +81,18 @@ def rivals(runs: Sequence[Run], parts: Sequence[Slice]) -> Json:
     }
     for name, rule in rules.items():
         values = {r.pair.name: v for r in runs if (v := rule(r)) is not None}
-        found[name] = threshold_rule(values, parts) if values else {"skipped": ABSENT}
+        found[name] = threshold_rule(values, parts) if values else _earlier("rivals", name)
     found["ours"] = _ours(parts)
     names = (
         ("shaberi_quant_ja", "shisa-v2-llama3.1-405b", "405b-W4A16-gs128"),
         ("shaberi_quant_ja", "cyberagent", "2408-FP8"),
     )
     pairs = [find(*words) for words in names]
-    found["evidently"] = {r.pair.name: evidently(r) or {"skipped": ABSENT} for r in runs if r.pair in pairs}
+    found["evidently"] = {
+        r.pair.name: evidently(r) or _earlier("rivals", "evidently", r.pair.name)
+        for r in runs
+        if r.pair in pairs
+    }
     return found
 
 
@@ -110,10 +114,16 @@ def _costs() -> Json:
 
 
 def _earlier_costs() -> Json:
-    """The costs in the result file, which say when they were measured."""
+    return _earlier("cost")
+
+
+def _earlier(*path: str) -> Json:
+    """A part of the result file that this run leaves out; it says when it was measured."""
     found: Json = json.loads((RESULTS / "scoring.json").read_text())
     known = {name: found[name] for name in ("commit", "date", "machine")}
-    return {"measured": known, **found["cost"]}
+    for name in path:
+        found = found.get(name, {"skipped": ABSENT})
+    return {"measured": known, **found}
 
 
 def main() -> int:

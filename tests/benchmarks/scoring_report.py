@@ -114,8 +114,8 @@ are the labels' own flips, `lengths` is the p-value of the sign test that neithe
 
 On GSM8K the same weights elsewhere and FP8 change 0.6 % of answers: the 0.6-6 % of the acceptance list hold there
 (no pair of the 405B model is listed on the third set). On CRUX they change a fifth, as many as GPT-4o → 4o-mini does,
-which loses ten points: so CRUX alarms without a control arm for all three, and with the same-weights run as control
-arm for neither FP8 nor the provider (table above). No rule on the two answers alone separates these rows:
+which loses ten points: so CRUX alarms without a control arm for all three. With the same weights' second run as
+control arm FP8 is silent (table above). No rule on the two answers alone separates these rows:
 
 - the *rate* of differing answers is higher for the harmless pairs;
 - runs of one model should be *exchangeable* and are not: the same weights at another provider write answers of
