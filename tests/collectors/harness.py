@@ -27,6 +27,7 @@ from collectors.spool_reader import Reader
 from collectors.wire import Capture, Counters
 
 TIMEOUT = 10.0
+CAPTURE = (sys.executable, "-P", "-m", "collectors.capture")
 Step = tuple[Any, ...]
 """("send", bytes) · ("read", n): until n bytes in all · ("sleep", s) · ("fin",) · ("rst",) · ("end",): until the peer's end."""
 
@@ -136,7 +137,6 @@ class Sidecar:
     process: subprocess.Popen[bytes]
     ready: dict[str, Any]
     settings: Settings
-    started_seconds: float
     _read: list[Any] = field(default_factory=list)
 
     @property
@@ -200,7 +200,9 @@ class Sidecar:
 
 
 @contextlib.contextmanager
-def sidecar(directory: Path, upstream_port: int, **changes: Any) -> Iterator[Sidecar]:
+def sidecar(
+    directory: Path, upstream_port: int, *, command: Sequence[str] = CAPTURE, **changes: Any
+) -> Iterator[Sidecar]:
     """A sidecar in front of the upstream; `changes` override Settings."""
     known: dict[str, Any] = {
         "upstream": ("127.0.0.1", upstream_port),
@@ -211,16 +213,15 @@ def sidecar(directory: Path, upstream_port: int, **changes: Any) -> Iterator[Sid
         "drain_seconds": 5.0,
     }
     settings = Settings(**(known | changes))
-    began = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "collectors.capture"],
+        command,
         env=os.environ | {ENVIRONMENT: msgspec.json.encode(settings).decode()},
         stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        yield Sidecar(process, json.loads(line), settings, time.monotonic() - began)
+        yield Sidecar(process, json.loads(line), settings)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)

@@ -199,3 +199,13 @@ def test_whatever_comes_every_sampled_request_has_one_end(
     assert all(count >= 0 for count in bench.board.pages[0][: len(CELL)])
     assert not bench.count("unobserved:observer_error")
     assert sum(bench.count(f"excluded:{name}") for name in EXCLUDED) <= len(script) * 2
+
+
+def test_a_clock_that_is_set_back_changes_no_duration(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([2e9, 1e9])
+    monkeypatch.setattr("collectors.admission.time", lambda: next(clock))
+    bench = Bench().play((">", request()), ("<", OK), (">", request()), ("<", OK))
+    render = Renderer(bench.settings, "w0-a", 0)
+    captures = [render(item, number)[0] for number, item in enumerate(bench.sink.items, 1)]
+    assert [capture.received_at for capture in captures] == [2e9, 1e9]
+    assert [capture.duration_us for capture in captures] == [1, 1]

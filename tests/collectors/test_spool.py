@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +18,9 @@ from collectors.spool import Limits, Writer, bind, load_key, new_stream, segment
 from collectors.spool_reader import Entry, Reader, erase
 from collectors.wire import Capture, Counters, Gap, Seal
 from monitor.errors import ConfigError, ForeignSpool
-from tests.collectors.harness import wait_until
+from tests.collectors.harness import TIMEOUT, wait_until
 from tests.collectors.test_wire import capture
+from tests.faults.breakages import small_disk
 
 KEY = b"k" * 32
 LIMITS = Limits(max_bytes=1 << 24, max_age_seconds=3600, sync_seconds=0.05)
@@ -206,6 +209,38 @@ def test_a_spool_that_cannot_be_written_drops_and_counts(tmp_path: Path) -> None
     with Tail(blocked / "spool", "w0-a") as tail:
         tail.put(Item(1.0), Item(2.0))
         assert tail.lost == {"spool_error": 2}
+
+
+def test_a_read_only_disk_drops_and_counts_until_it_can_be_written(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(small_disk(tmp_path, kilobytes=256))
+        except PermissionError as error:
+            pytest.skip(str(error))
+        subprocess.run(["mount", "-o", "remount,ro", str(tmp_path)], check=True)
+        tail = stack.enter_context(Tail(tmp_path, "w0-a"))
+        tail.put(Item(1.0))
+        assert tail.lost == {"spool_error": 1}
+        subprocess.run(["mount", "-o", "remount,rw", str(tmp_path)], check=True)
+        wait_until(lambda: _recovers(tail, tmp_path))
+
+
+def test_a_slow_disk_delays_durability_and_never_the_hand_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncing, done = threading.Event(), threading.Event()
+
+    def slow(_: int) -> None:
+        syncing.set()
+        done.wait(TIMEOUT)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    with Tail(tmp_path, "w0-a") as tail:
+        tail.put(Item(1.0))
+        assert syncing.wait(TIMEOUT)
+        tail.put(Item(2.0), Item(3.0))
+        assert times(Reader(tmp_path, KEY).read()) == [1.0, 2.0, 3.0]
+        done.set()
 
 
 def test_erasing_a_subject_leaves_a_gap_and_everybody_else(tmp_path: Path) -> None:

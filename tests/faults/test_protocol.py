@@ -74,6 +74,8 @@ CASES = [
     asks(request(headers=["X-Latin: caf\xe9"]), OK, captured=1, name="latin-1 header"),
     asks(request(b"\x80\xff\x00" * 9), answer(b"\xff\xfe"), captured=1, name="bodies that are not UTF-8"),
     asks(POST, answer(b"\x1f\x8b\x08\x00", headers=["Content-Encoding: gzip"]), captured=1, name="gzip"),
+    asks(POST, answer(b"\x1b\x00\x00", headers=["Content-Encoding: br"]), captured=1, name="brotli"),
+    asks(POST, answer(b"(\xb5/\xfd", headers=["Content-Encoding: zstd"]), captured=1, name="zstd"),
     asks(TE + b"\r\n" + chunked(b'{"a"', b": 1}"), OK, captured=1, name="chunked request"),
     asks(TE + b"\r\n3;x=y\r\nabc\r\n0\r\nX-T: 1\r\n\r\n", OK, captured=1, name="extensions and trailers"),
     asks(POST, SSE_HEAD + chunked(b"data: 1\n\n", b"data: 2\n\n"), captured=1, name="server-sent events"),
@@ -134,6 +136,26 @@ CASES = [
         name="ambiguous answer",
     ),
     talks("keep-alive", (POST, OK), (POST, OK), captured=2),
+    talks(
+        "HTTP/1.0, keep-alive",
+        (
+            request(version="1.0", headers=["Connection: keep-alive"]),
+            answer(headers=["Connection: keep-alive"]),
+        ),
+        (request(version="1.0", headers=["Connection: keep-alive"]), OK),
+        captured=2,
+    ),
+    Case(
+        "client leaves within the head",
+        [("send", POST[:40]), ("fin",), ("end",)],
+        [("read", 40), ("end",)],
+    ),
+    Case(
+        "upstream closes an idle connection",
+        [("send", POST), ("end",)],
+        [("read", len(POST)), ("send", OK), ("sleep", 0.05), ("fin",), ("end",)],
+        captured=1,
+    ),
     Case(
         "head byte by byte",
         [*(("send", POST[i : i + 1]) for i in range(len(POST))), ("read", len(OK)), ("fin",), ("end",)],
