@@ -12,6 +12,7 @@ from types import FrameType
 import click
 
 from monitor.cli.options import config_from, config_options
+from monitor.cli.sidecar import STANDALONE_SPOOL
 from monitor.config import Config
 from monitor.errors import ConfigError
 
@@ -41,7 +42,7 @@ def run(config: Config) -> None:
     from monitor.replica import cluster_of, prepare
     from monitor.replica_metrics import registry_of
 
-    cluster, directory = cluster_of(config), config.spool_directory
+    cluster, directory = cluster_of(config), config.spool.directory or STANDALONE_SPOOL
     key = load_key(directory, config.privacy.key_env)
     bind(directory, f"kafka:{cluster.prefix}")
     shipper = Shipper(
