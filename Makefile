@@ -71,14 +71,17 @@ SEAWEEDFS := .cache/seaweedfs/.installed
 TANSU := .cache/tansu/.installed
 RIVALS := .cache/rivals/.installed
 
-.PHONY: bench-hotpath bench-alarms bench-scoring bench-cliff bench-kl fuzz soak
-bench: bench-hotpath bench-alarms bench-scoring
+.PHONY: bench-hotpath bench-alarms bench-probes bench-scoring bench-cliff bench-kl fuzz soak
+bench: bench-hotpath bench-alarms bench-probes bench-scoring
 
 bench-hotpath: $(STAMP) $(ENVOY) ## the sidecar beside nginx, Envoy and uvicorn+aiohttp, on one core (10 min)
 	$(BIN)/python -m tests.benchmarks.hotpath
 
 bench-alarms: $(STAMP) ## false alarms, delays, latency, resolving and cost, peers beside them (2 min)
 	$(BIN)/python -m tests.benchmarks.alarms
+
+bench-probes: $(STAMP) ## planted boundaries: error, coverage, calls against a fixed grid, findings for nothing (8 min)
+	$(BIN)/python -m tests.benchmarks.probes
 
 bench-scoring: $(STAMP) $(RIVALS) ## verdicts on published outputs against their truth, rivals and cost (3 min)
 	RIVALS_PYTHON=$(dir $(RIVALS))bin/python $(BIN)/python -m tests.benchmarks.scoring

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from collectors.jsonl import Tally, read_exchanges
 from monitor.addresses import http_url
 from monitor.candidate import Leg
+from monitor.cautions import unreadable
 from monitor.cli import EXIT_CODES
 from monitor.cli.files import opened
 from monitor.cli.options import format_option
@@ -40,6 +45,11 @@ from monitor.records import Arm
 @click.option("--baseline-model", help="The same for the baseline.")
 @click.option("--token-env", help="Environment variable with the candidate's bearer token.")
 @click.option("--baseline-token-env", help="The same for the baseline.")
+@click.option("--exchanges", type=click.Path(path_type=Path), metavar="FILE",
+              help="Recorded exchanges, JSON Lines: must the candidate's answers survive rewording?")  # fmt: skip
+@click.option(
+    "--max-exchanges", type=click.IntRange(1), default=100, show_default=True, help="At most so many of them."
+)
 @click.option("--seed", default=0, show_default=True, help="Chooses the items; the same seed asks the same.")
 @click.option("--max-calls", type=click.IntRange(1), help="At most so many calls, both arms together.")
 @click.option("--max-tokens", type=click.IntRange(1), help="At most so many tokens, prompts included.")
@@ -64,6 +74,8 @@ def command(
     baseline_model: str | None,
     token_env: str | None,
     baseline_token_env: str | None,
+    exchanges: Path | None,
+    max_exchanges: int,
     seed: int,
     max_calls: int | None,
     max_tokens: int | None,
@@ -89,6 +101,7 @@ def command(
     if resume is not None and len(loaded) > 1:
         raise UsageError("--resume takes one --pack at a time")
     budget = runner.Budget(max_calls, max_tokens)
+    recorded = _recorded(exchanges, max_exchanges) if exchanges else ()
     results = []
     for pack in loaded:
         legs = (
@@ -99,7 +112,7 @@ def command(
             results.append(
                 asyncio.run(
                     runner.probe(
-                        runner.Plan(pack, seed), *legs, models=(candidate_model, baseline_model), budget=budget,
+                        runner.Plan(pack, seed, recorded), *legs, models=(candidate_model, baseline_model), budget=budget,
                         log=log, deadline=deadline, progress=progress,
                     )
                 )
@@ -109,6 +122,18 @@ def command(
         with opened(junit_path, "wb") as out:
             out.write(junit(results).encode())
     return EXIT_CODES[worst(results)]
+
+
+def _recorded(path: Path, most: int) -> tuple[Mapping[str, Any], ...]:
+    """Bodies of the first chat exchanges of a file; what cannot be read is said and skipped."""
+    tally = Tally()
+    with opened(path, "rb") as lines:
+        read = read_exchanges(lines, time.time(), tally)
+        bodies = (exchange.request.body for exchange in read if exchange.request.operation == "chat")
+        found = tuple(islice(bodies, most))
+    for note in unreadable(str(path), tally.bad, tally.examples):
+        click.echo(f"warning: {note}", err=True)
+    return found
 
 
 def _leg(arm: Arm, url: str, concurrency: int, token_env: str | None) -> Leg:

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.cli.render_junit import clean
-from monitor.probes.findings import AxisRow, ItemRow, RateRow, Result
+from monitor.probes.findings import AxisRow, ItemRow, RateRow, Result, Row
 from monitor.probes.psychometric import Boundary
+from monitor.probes.sensitivity import FlipRow, PositionRow
 
 _COLOURS = {"worse": "red", "below range": "red", "unclear": "yellow", "ok": "green"}
 
@@ -32,14 +33,14 @@ def worst(results: Sequence[Result]) -> str:
     return next((state for state in ("diverged", "inconclusive") if state in states), "ok")
 
 
-Row = AxisRow | RateRow | ItemRow
-
-
 def rows(result: Result) -> Iterator[tuple[str, Row]]:
     """Every row by its name."""
     yield from ((row.axis, row) for row in result.axes)
     yield from ((f"{row.family}.{row.group}" if row.group else row.family, row) for row in result.rates)
     yield from ((row.item, row) for row in result.items)
+    yield from ((f"{row.change} ({row.segment})", row) for row in result.flips)
+    if result.position is not None:
+        yield "first option", result.position
 
 
 def fails(row: Row) -> bool:
@@ -79,6 +80,14 @@ def cells(row: Row) -> tuple[str, str, str]:
         if row.confidence is not None:
             change = f"{change}{', ' if change else ''}gap {row.confidence - row.candidate / row.items:+.0%}"
         return before, own, change
+    if isinstance(row, FlipRow):
+        low, high = row.interval
+        own = f"{row.flips}/{row.compared} answers changed, {row.floor}/{row.repeats} when nothing did"
+        return "", own, f"{row.excess:+.1%} ({low:+.1%} to {high:+.1%})"
+    if isinstance(row, PositionRow):
+        low, high = row.interval
+        own = f"{row.first}/{row.answers} chose the first, consistent {row.consistency:.0%}"
+        return "", own, f"bias {row.bias:+.1%} ({low:+.1%} to {high:+.1%})"
     before = {None: "", True: "passes", False: "fails"}[row.baseline]
     return before, "passes" if row.candidate else "fails", ""
 

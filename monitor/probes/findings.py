@@ -10,6 +10,7 @@ from typing import Literal
 from monitor.intervals import Interval, clopper_pearson, holm, mcnemar_p_value
 from monitor.probes.items import Axis
 from monitor.probes.psychometric import Belief, Boundary, Precision, boundary, shift_interval, shift_p_value
+from monitor.probes.sensitivity import FlipRow, PositionRow
 from monitor.records import State
 
 ALLOWED_OCTAVES = 0.5
@@ -80,6 +81,9 @@ class ItemRow:
     verdict: Verdict = "ok"
 
 
+Row = AxisRow | RateRow | ItemRow | FlipRow | PositionRow
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One run of one pack. `notes` say what was not asked and why."""
@@ -89,15 +93,22 @@ class Result:
     axes: tuple[AxisRow, ...] = ()
     rates: tuple[RateRow, ...] = ()
     items: tuple[ItemRow, ...] = ()
+    flips: tuple[FlipRow, ...] = ()
+    position: PositionRow | None = None
     calls: int = 0
     tokens: int = 0
     notes: tuple[str, ...] = ()
 
     @property
+    def rows(self) -> tuple[Row, ...]:
+        """Everything that has a verdict."""
+        placed = () if self.position is None else (self.position,)
+        return (*self.axes, *self.rates, *self.items, *self.flips, *placed)
+
+    @property
     def state(self) -> State:
         """`diverged` where anything is worse or below its floor, `inconclusive` where something was not asked."""
-        rows: list[AxisRow | RateRow | ItemRow] = [*self.axes, *self.rates, *self.items]
-        verdicts = [row.verdict for row in rows]
+        verdicts = [row.verdict for row in self.rows]
         if any(verdict in {"worse", "below range"} for verdict in verdicts):
             return "diverged"
         return "inconclusive" if self.notes or not verdicts else "ok"

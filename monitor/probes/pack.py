@@ -49,6 +49,8 @@ class Pack(_Strict):
     floor: bool = False
     axes: Mapping[str, Range] = {}
     families: Mapping[str, PositiveInt] = {}
+    sensitivity: PositiveInt | None = None
+    """Generated questions that are asked in every order and wording; of the candidate alone."""
     items: Sequence[Any] = ()
 
     @model_validator(mode="after")

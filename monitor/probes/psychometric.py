@@ -29,8 +29,8 @@ STEP = 0.04
 """Octaves between thresholds of the grid."""
 MARGIN = 2.0
 """The grid reaches so many octaves beyond either end of the axis."""
-SPREADS = np.array([0.04, 0.12, 0.22, 0.35, 0.55])
-SPREAD_PRIOR = np.full(5, 0.2)
+SPREADS = np.array([0.04, 0.12, 0.22, 0.35, 0.6, 1.0])
+SPREAD_PRIOR = np.array([0.2, 0.2, 0.2, 0.2, 0.13, 0.07])
 LAPSES = np.array([0.005, 0.03, 0.1, 0.25])
 LAPSE_PRIOR = np.array([0.45, 0.3, 0.17, 0.08])
 

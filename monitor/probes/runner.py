@@ -18,6 +18,7 @@ from typing import Any, TextIO, TypeVar
 from monitor.candidate import Ask, Leg, Refused
 from monitor.errors import Unreachable, UsageError
 from monitor.openai_api import parse_request
+from monitor.probes import sensitivity
 from monitor.probes.checkers import passes
 from monitor.probes.families import FAMILIES
 from monitor.probes.findings import (
@@ -33,6 +34,7 @@ from monitor.probes.findings import (
 from monitor.probes.items import Axis, Item
 from monitor.probes.pack import Pack
 from monitor.probes.psychometric import Belief, Precision, Trial, done
+from monitor.probes.sensitivity import FlipRow, PositionRow
 from monitor.records import Completion
 from monitor.scorers.confidence import confidence
 
@@ -185,6 +187,8 @@ class Plan:
 
     pack: Pack
     seed: int = 0
+    exchanges: tuple[Mapping[str, Any], ...] = ()
+    """Recorded chat requests whose answers must not depend on their wording; asked of the candidate alone."""
 
 
 async def measure(arm: Arm, axis: Axis, wanted: Precision, seed: int) -> Belief:
@@ -222,10 +226,72 @@ async def run(plan: Plan, candidate: Arm, baseline: Arm | None) -> Result:
         _both(_asked, candidate, baseline, pack.items),
     )
     axis_rows, rate_rows_ = corrected(axes, [row for rows in rates for row in rows])
+    flips, position = await _sensitivity(plan, candidate)
     used = candidate.budget
     notes = (f"the budget was spent after {used.used_calls} calls",) if used.spent else ()
-    rows = item_rows(*own) if pack.items else ()
-    return Result(pack.name, plan.seed, axis_rows, rate_rows_, rows, used.used_calls, used.used_tokens, notes)
+    return Result(
+        pack.name,
+        plan.seed,
+        axes=axis_rows,
+        rates=rate_rows_,
+        items=item_rows(*own) if pack.items else (),
+        flips=flips,
+        position=position,
+        calls=used.used_calls,
+        tokens=used.used_tokens,
+        notes=notes,
+    )
+
+
+async def _sensitivity(plan: Plan, candidate: Arm) -> tuple[tuple[FlipRow, ...], PositionRow | None]:
+    """The candidate's own answers against each other; what the budget cut off is left out."""
+    if not plan.pack.sensitivity and not plan.exchanges:
+        return (), None
+    asked = sensitivity.choices(plan.pack.sensitivity or 0, plan.seed)
+    turns = await asyncio.gather(*(_turned(candidate, choice, number) for number, choice in enumerate(asked)))
+    bodies = [(choice.segment, choice.turned(0).body) for choice in asked]
+    bodies += [("recorded", body) for body in plan.exchanges]
+    rows = await asyncio.gather(
+        *(_changed(candidate, body, f"sensitivity/{number}") for number, (_, body) in enumerate(bodies))
+    )
+    segments = [segment for segment, _ in bodies]
+    return sensitivity.corrected(list(sensitivity.flip_rows(segments, rows)), sensitivity.position_row(turns))
+
+
+async def _turned(arm: Arm, choice: sensitivity.Choice, number: int) -> list[int | None]:
+    """The place chosen at each turn of the options."""
+    items = [choice.turned(places) for places in range(sensitivity.OPTIONS)]
+    names = [f"turned/{number}/{places}" for places in range(sensitivity.OPTIONS)]
+    answers = await asyncio.gather(
+        *(_or_none(arm, name, item.body) for name, item in zip(names, items, strict=True))
+    )
+    return [
+        None if given is None else sensitivity.letter(item, given)
+        for item, given in zip(items, answers, strict=True)
+    ]
+
+
+async def _changed(arm: Arm, body: Mapping[str, Any], name: str) -> dict[str, bool | None]:
+    """Per change, and for `repeat`, whether the answer flipped; None where there is nothing to compare."""
+    changed = {change: make(body) for change, make in sensitivity.CHANGES.items()}
+    asked = {"": body, sensitivity.REPEAT: body, **{k: v for k, v in changed.items() if v is not None}}
+    answers = await asyncio.gather(*(_or_none(arm, f"{name}/{key}", value) for key, value in asked.items()))
+    first, *rest = answers
+    if first is None:
+        return {}
+    return {
+        key: None if given is None else sensitivity.flipped(body, first, given)
+        for key, given in zip(list(asked)[1:], rest, strict=True)
+    }
+
+
+async def _or_none(arm: Arm, name: str, body: Mapping[str, Any]) -> Completion | None:
+    try:
+        answer = await arm.answer(name, body)
+    except Spent:
+        return None
+    arm.progress(name, arm.budget.used_calls)
+    return answer
 
 
 async def _both(

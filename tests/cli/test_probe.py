@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from monitor.cli import tailgate
 from monitor.errors import ConfigError, Unreachable, UsageError
+from monitor.standin.faults import parse_fault
 from monitor.standin.probed import Limit
 from monitor.standin.settings import Settings
 from tests.conftest import QUICK
@@ -145,6 +146,31 @@ def test_a_log_of_another_seed_is_refused(standin: str, pack: str, tmp_path: Pat
     arguments = ("--candidate", standin, "--pack", pack, "--resume", str(tmp_path / "run.jsonl"))
     probe(*arguments)
     assert isinstance(probe(*arguments, "--seed", "2").exception, UsageError)
+
+
+def test_a_planted_position_bias_is_within_its_interval(
+    start_standin: Callable[[Settings], str], tmp_path: Path
+) -> None:
+    pack = tmp_path / "position.yaml"
+    pack.write_text("{name: position, sensitivity: 24}")
+    url = start_standin(Settings(latency=QUICK, faults=(parse_fault("all:first_option:0.1"),)))
+    result = probe("--candidate", url, "--pack", str(pack), "--concurrency", "32", "--format", "json")
+    position = json.loads(result.stdout)["packs"][0]["position"]
+    low, high = position["interval"]
+    assert low <= 0.1 <= high
+    assert 0.8 < position["consistency"] < 1
+
+
+def test_recorded_exchanges_are_reworded(standin: str, tmp_path: Path) -> None:
+    path, pack = tmp_path / "exchanges.jsonl", tmp_path / "none.yaml"
+    pack.write_text("name: recorded")
+    body = {"messages": [{"role": "user", "content": "What is 12 + 30?"}], "temperature": 0}
+    path.write_text(json.dumps({"id": "1", "request": body, "baseline": {"text": "42"}}) + "\n{broken\n")
+    result = probe("--candidate", standin, "--pack", str(pack), "--exchanges", str(path), "--format", "json")
+    flips = json.loads(result.stdout)["packs"][0]["flips"]
+    assert {row["segment"] for row in flips} == {"recorded"}
+    assert sum(row["flips"] for row in flips) == 0
+    assert "warning" in result.stderr
 
 
 def test_nothing_at_the_address_is_unreachable(pack: str) -> None:

@@ -1,0 +1,170 @@
+"""Simulated models with known boundaries: sharp ones and soft ones, with slips."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from monitor.probes.axes import AXES
+from monitor.probes.findings import axis_row, corrected
+from monitor.probes.items import Axis
+from monitor.probes.psychometric import Belief, Boundary, Precision, Scale, Trial, boundary, done
+
+USUAL = Precision()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A model that passes up to `limit` on `axis`; `spread` octaves make the end soft, `slips` are lapses."""
+
+    axis: str
+    limit: float
+    spread: float = 0.0
+    slips: float = 0.0
+
+    @property
+    def name(self) -> str:
+        edge = f"soft {self.spread:g}" if self.spread else "sharp"
+        return f"{self.axis} {self.limit:g} {edge}"
+
+    @property
+    def scale(self) -> Scale:
+        return AXES[self.axis].scale
+
+    def chance(self, level: float) -> float:
+        """Chance to pass at a level."""
+        if not self.spread:
+            return (1 - self.slips) * (level <= self.limit)
+        return (1 - self.slips) / (1 + math.exp(-math.log2(self.limit / level) / self.spread))
+
+    def truth(self) -> tuple[float, float]:
+        """Octaves between which the boundary lies: one point, or last passed to first failed level."""
+        at = math.log2(self.limit)
+        sharp_integer = self.scale.integer and not self.spread
+        return at, math.log2(self.limit + 1) if sharp_integer else at
+
+
+def adaptive(world: World, seed: int, wanted: Precision = USUAL) -> Belief:
+    """One run of the product's own placement."""
+    rng, belief = np.random.default_rng(seed), Belief(world.scale)
+    while not done(belief, wanted):
+        level = belief.next_level()
+        belief = belief.after(Trial(level, bool(rng.random() < world.chance(level))))
+    return belief
+
+
+def fixed_grid(world: World, seed: int, calls: int) -> Belief:
+    """So many calls evenly over the axis, read by the same posterior."""
+    rng, belief = np.random.default_rng(seed), Belief(world.scale)
+    octaves = np.array(world.scale.octaves)
+    for at in np.linspace(octaves[0], octaves[-1], calls):
+        level = world.scale.levels[int(np.argmin(np.abs(octaves - at)))]
+        belief = belief.after(Trial(level, bool(rng.random() < world.chance(level))))
+    return belief
+
+
+def error(world: World, belief: Belief) -> float:
+    """Octaves from the truth; within the truth's own interval none."""
+    low, high = world.truth()
+    middle = belief.quantile(0.5)
+    return max(low - middle, middle - high, 0.0)
+
+
+def covers(world: World, belief: Belief) -> bool:
+    """Whether the interval meets the truth."""
+    low, high = world.truth()
+    found = belief.interval()
+    return found.lower <= high and found.upper >= low
+
+
+def root_mean_square(values: Sequence[float]) -> float:
+    """Root of the mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def grid_calls(world: World, target: float, runs: int) -> tuple[int, float]:
+    """Fewest calls of a fixed grid whose error is no larger than `target`, and that error; at most 200."""
+    found = float("inf")
+    for calls in (12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 200):
+        found = root_mean_square([error(world, fixed_grid(world, seed, calls)) for seed in range(runs)])
+        if found <= target:
+            return calls, found
+    return 200, found
+
+
+def shifted(axes: Sequence[Axis], seed: int, octaves: float, wanted: Precision = USUAL) -> int:
+    """Findings of one run over `axes` where the first of them lost `octaves` and nothing else changed."""
+    rng = np.random.default_rng([seed, 7])
+    rows = []
+    for number, axis in enumerate(axes):
+        scale = axis.scale
+        at = rng.uniform(scale.octaves[0] + 1.5, scale.octaves[-1])
+        world = World(axis.name, 2**at, float(rng.choice([0.05, 0.15, 0.3])), 0.02)
+        lower = replace(world, limit=2 ** (at - octaves)) if number == 0 else world
+        arms = (
+            adaptive(lower, 2 * (1000 * seed + number), wanted),
+            adaptive(world, 2 * (1000 * seed + number) + 1, wanted),
+        )
+        rows.append(axis_row(axis, wanted, *arms, floor=False))
+    return sum(row.verdict == "worse" for row in corrected(rows, [])[0])
+
+
+# The published grid: every cell's score from 1 to 10, several depths per context length.
+PASSING_SCORE = 5.5
+
+
+def needle_grid(path: Path) -> dict[str, list[tuple[float, bool]]]:
+    """(context tokens, found?) per model of `needle_2023.jsonl`."""
+    cells: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+    for line in path.read_text().splitlines():
+        cell = json.loads(line)
+        cells[cell["model"]].append((float(cell["context_tokens"]), cell["score"] > PASSING_SCORE))
+    return cells
+
+
+def half_line(cells: Sequence[tuple[float, bool]]) -> tuple[float, bool]:
+    """The grid's own 50 % line in tokens, by isotonic regression (pool adjacent violators) of the share found.
+
+    The second value is False where the share never falls to one half: the line lies beyond the grid.
+    """
+    lengths = sorted({length for length, _ in cells})
+    blocks: list[list[float]] = []
+    for length in lengths:
+        found = [passed for at, passed in cells if at == length]
+        blocks.append([sum(found), len(found), length, length])
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] < blocks[-1][0] / blocks[-1][1]:
+            passed, count, _, last = blocks.pop()
+            blocks[-1] = [blocks[-1][0] + passed, blocks[-1][1] + count, blocks[-1][2], last]
+    low = next((i for i, block in enumerate(blocks) if block[0] / block[1] <= 0.5), None)
+    if low is None or low == 0:
+        return lengths[-1], False
+    return math.sqrt(blocks[low - 1][3] * blocks[low][2]), True
+
+
+def fitted(cells: Sequence[tuple[float, bool]]) -> Belief:
+    """The product's posterior over every cell of the grid."""
+    belief = Belief(Scale(tuple(sorted({length for length, _ in cells}))))
+    for length, passed in cells:
+        belief = belief.after(Trial(length, passed))
+    return belief
+
+
+def replayed(cells: Sequence[tuple[float, bool]], seed: int, wanted: Precision = USUAL) -> Boundary:
+    """The grid as a model: each level asked is answered by a random cell of the nearest context length."""
+    rng = np.random.default_rng(seed)
+    by_length: dict[float, list[bool]] = defaultdict(list)
+    for length, passed in cells:
+        by_length[length].append(passed)
+    lengths = np.array(sorted(by_length))
+    scale = Scale(tuple(lengths.tolist()))
+    belief = Belief(scale)
+    while not done(belief, wanted):
+        level = belief.next_level()
+        belief = belief.after(Trial(level, bool(rng.choice(by_length[level]))))
+    return boundary(belief, wanted)
