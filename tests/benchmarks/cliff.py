@@ -25,14 +25,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import cliff_traffic as traffic
-from tests.benchmarks.cliff_figures import figures
+from tests.benchmarks.cliff_figures import ASKED_FOR, figures
 from tests.benchmarks.cliff_report import report
 from tests.benchmarks.results import ROOT, write_result
 from tests.real import vllm_server
 from tests.real.product import Product, run
 
 KEPT = ROOT / ".cache" / "cliff"
-EACH = 30
+LEAST = 20
+"""Fewer requests per group are for development: no result is written."""
 CORE = 1
 FLAGS = (*vllm_server.RECOMMENDED, f"--max-num-seqs={traffic.AT_ONCE}")
 SETTLE_SECONDS = 3600.0
@@ -78,7 +79,7 @@ CANDIDATES = (
 def main() -> int:
     """Record, run what is missing, report."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.cliff", description=__doc__)
-    parser.add_argument("--prompts", type=int, default=EACH, help="requests per group")
+    parser.add_argument("--prompts", type=int, default=ASKED_FOR, help="requests per group")
     parser.add_argument("--only", nargs="+", choices=[c.name for c in CANDIDATES], help="these candidates")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs finished")
     arguments = parser.parse_args()
@@ -96,7 +97,7 @@ def main() -> int:
     found = figures(asked, recording_of(kept, CANDIDATES[0]), kept, [c.name for c in CANDIDATES])
     text = report(found)
     print(text)
-    if arguments.prompts == EACH and arguments.only is None:
+    if arguments.only is None and arguments.prompts >= LEAST:
         write_result("cliff", found, markdown=text)
     return int(not all(check["holds"] for check in found["checks"]))
 

@@ -1,14 +1,14 @@
 """How many pairs until the alarm, forced against generated: the stored scores in other orders.
 
 The pairs of one candidate are drawn again with replacement, evenly spaced in time as they came, and fed
-to the evidence engine of the run's own configuration. Two clocks stop: at the first alarm of
-`forced_drop`, and at the first of any directional page signal, in whatever segment. A draw is twice as
-long as the run was; one that stays silent counts as that long (a lower bound, said beside it).
+to the evidence engine of the run's own configuration. One clock per way of asking stops at the first
+alarm of any of its signals, in whatever segment. A draw is twice as long as the run was; one that stays
+silent counts as that long (a lower bound, said beside it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,39 +21,36 @@ from monitor.hypotheses import Settings
 from monitor.observations import Observation
 from monitor.store import Store
 
-RESAMPLES = 60
+RESAMPLES = 40
 Json = dict[str, Any]
+Ways = Mapping[str, Collection[str]]
+"""Signals by the way of asking that they rest on; `forced` and `generate` are compared."""
 
 
-def until_alarm(store: Store, directional: Collection[str], resamples: int = RESAMPLES) -> Json:
-    """Pairs until the alarm by `forced` and by `generate`, and the ratio of the two, draw by draw."""
+def until_alarm(store: Store, ways: Ways, resamples: int = RESAMPLES) -> Json:
+    """Pairs until the alarm per way, and the ratio of `generate` to `forced`, draw by draw."""
     config = Config.model_validate_json(store.mapping("meta")["config"])
     rows = store.query("replay_log", {"block": 0})
     pairs = [each for block in logged.of_rows(rows, config.crosses) for each in block]
     # Repeats within an hour are one observation; here a repeat stands for another request of its kind.
     pairs = [replace(each, prompt=None, conversation=None) for each in pairs]
-    return until_alarm_of(pairs, Settings.of(config), directional, resamples)
+    return until_alarm_of(pairs, Settings.of(config), ways, resamples)
 
 
-def until_alarm_of(
-    pairs: Sequence[Observation], settings: Settings, directional: Collection[str], resamples: int
-) -> Json:
+def until_alarm_of(pairs: Sequence[Observation], settings: Settings, ways: Ways, resamples: int) -> Json:
     """The same of pairs that are at hand."""
     rng, longest = np.random.default_rng(3), 2 * len(pairs)
-    found = np.array(
-        [
-            _first_alarms(settings, _drawn(pairs, rng.integers(0, len(pairs), longest)), directional)
-            for _ in range(resamples)
-        ]
-    )
-    forced, generate = np.minimum(found, longest).T
-    silent = np.isinf(found).mean(axis=0)
+    draws = (_drawn(pairs, rng.integers(0, len(pairs), longest)) for _ in range(resamples))
+    found = [_first_alarms(settings, drawn, ways) for drawn in draws]
+    columns = {way: np.array([each[way] for each in found]) for way in ways}
+    silent = {way: float(np.isinf(values).mean()) for way, values in columns.items()}
+    counted = {way: np.minimum(values, longest) for way, values in columns.items()}
+    ratio = counted["generate"] / counted["forced"]
     return {
         "resamples": resamples,
         "longest": longest,
-        "forced": _summary(forced, float(silent[0])),
-        "generate": _summary(generate, float(silent[1])),
-        "ratio": _summary(generate / forced, float(silent.max())),
+        **{way: _summary(values, silent[way]) for way, values in counted.items()},
+        "ratio": _summary(ratio, max(silent["forced"], silent["generate"])),
     }
 
 
@@ -64,19 +61,19 @@ def _drawn(pairs: Sequence[Observation], chosen: Any) -> list[Observation]:
     return [replace(pairs[index], time=start + step * n) for n, index in enumerate(chosen)]
 
 
-def _first_alarms(
-    settings: Settings, pairs: Sequence[Observation], directional: Collection[str]
-) -> tuple[float, float]:
+def _first_alarms(settings: Settings, pairs: Sequence[Observation], ways: Ways) -> dict[str, float]:
     """Pairs fed when each clock stopped; infinite where it did not."""
-    engine, fed, forced, generate = Engine(settings), 0, float("inf"), float("inf")
+    engine, fed = Engine(settings), 0
+    stopped = dict.fromkeys(ways, float("inf"))
     for block in cut(pairs):
         alarms = {event.signal for event in engine.apply(block) if event.kind == "alarm"}
         fed += len(block)
-        forced = min(forced, fed) if "forced_drop" in alarms else forced
-        generate = min(generate, fed) if alarms & set(directional) else generate
-        if forced < float("inf") and generate < float("inf"):
+        for way, signals in ways.items():
+            if alarms & set(signals):
+                stopped[way] = min(stopped[way], fed)
+        if float("inf") not in stopped.values():
             break
-    return forced, generate
+    return stopped
 
 
 def _summary(values: Any, silent: float) -> Json:

@@ -23,8 +23,13 @@ from tests.benchmarks.cliff_alarms import until_alarm
 from tests.benchmarks.cliff_traffic import SUMS, Prompt
 
 DRAWS = 4000
+ASKED_FOR = 30
+"""Requests per group of a full run: with fewer, a spread between groups is hard to tell from chance."""
 Json = dict[str, Any]
 DIRECTIONAL = frozenset(n for n, s in SIGNALS.items() if s.kind == "directional" and s.level == "page")
+GENERATED = frozenset(n for n, s in SIGNALS.items() if s.kind != "latency" and s.level == "page")
+WAYS = {"forced": {"forced_drop"}, "generate": GENERATED, "directional": DIRECTIONAL}
+"""What teacher forcing sees, every page signal that needs the candidate's own answer, and those of them that say "worse"."""
 _PAIRS = """
 SELECT id, segments['group'], texts, candidate, replay, forced FROM pairs ORDER BY seq
 """
@@ -53,6 +58,7 @@ def figures(asked: Sequence[Prompt], recording: Path, kept: Path, names: Iterabl
     return {
         "requests": len(asked),
         "per_group": len(asked) // len({prompt.group for prompt in asked}),
+        "asked_for": ASKED_FOR,
         "baseline": baseline(recording),
         "missing": [name for name in names if name not in done],
         "candidates": candidates,
@@ -78,7 +84,7 @@ def candidate(kept: Path, right: Mapping[str, str]) -> Json:
     done = json.loads((kept / "done.json").read_text())
     store = Store(kept / "t.duckdb")
     try:
-        pairs, alarms = compared(store), until_alarm(store, DIRECTIONAL)
+        pairs, alarms = compared(store), until_alarm(store, WAYS)
     finally:
         store.close()
     groups: dict[str, list[Compared]] = {}

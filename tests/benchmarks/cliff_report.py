@@ -32,6 +32,8 @@ def _cell(value: object) -> str:
 def _head(found: Json) -> str:
     own = found["baseline"]
     missing = f" Not run: {', '.join(found['missing'])}." if found["missing"] else ""
+    if found["per_group"] < found["asked_for"]:
+        missing += f" The full run has {found['asked_for']} in each group; the machine was shared and slow."
     return (
         "# A real quantization cliff\n\n"
         f"SmolLM2-135M-Instruct in float32 against its own weights, rounded; vLLM on a CPU. {found['requests']} "
@@ -81,6 +83,7 @@ def _alarms(found: Json) -> str:
                 name,
                 _pairs(alarms["forced"], alarms["longest"]),
                 _pairs(alarms["generate"], alarms["longest"]),
+                _pairs(alarms["directional"], alarms["longest"]),
                 _pairs(alarms["ratio"], None),
                 cost["per_pair"]["forced"],
                 cost["per_pair"]["generate"],
@@ -88,10 +91,10 @@ def _alarms(found: Json) -> str:
                 cost["per_decision"]["generate"],
             )
         )
-    head = ("candidate", "pairs, forced", "pairs, generate", "generate / forced", "tokens a pair, forced", "generate", "tokens a decision, forced", "generate")  # fmt: skip
+    head = ("candidate", "pairs, forced", "pairs, generate", "of these directional", "generate / forced", "tokens a pair, forced", "generate", "tokens a decision, forced", "generate")  # fmt: skip
     note = (
         "Pairs until the first alarm in any segment over the run's pairs drawn again with replacement, median and "
-        "middle 95 % of draws; `generate` is the first directional page signal. Tokens are what the candidate "
+        "middle 95 % of draws; `generate` is the first page signal that needs the candidate's own answer. Tokens are what it "
         "computes; the replay that forcing needs is the baseline's work and the same for both."
     )
     return f"## Pairs and tokens until the alarm\n\n{_table(head, rows)}\n\n{note}"

@@ -158,7 +158,9 @@ def record(server: Server, asked: Sequence[Prompt], to: Path) -> None:
 def playing(recording: Path) -> Iterator[str]:
     """URL of a server that answers as the recorded baseline did, at once."""
     rows = {row["key"]: row for row in map(json.loads, recording.read_text().splitlines())}
-    server = uvicorn.Server(uvicorn.Config(_player(rows), log_level="warning", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(_player(rows), log_level="warning", lifespan="off", timeout_keep_alive=300)
+    )
     bound = listening("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()

@@ -54,6 +54,8 @@ def test_a_louder_signal_needs_fewer_pairs() -> None:
         )
         for n in range(60)
     ]
-    found = until_alarm_of(pairs, Settings.of(Config()), {"degenerate"}, 5)
+    found = until_alarm_of(
+        pairs, Settings.of(Config()), {"forced": {"forced_drop"}, "generate": {"degenerate"}}, 5
+    )
     assert 0 < found["forced"]["median"] < found["generate"]["median"]
     assert found["ratio"]["low"] > 1
