@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeVar
 
 import pytest
@@ -23,6 +26,32 @@ def exchange(text: str = "What is 12 + 30?", *, stream: bool = False, number: in
     body = {"model": "standin", "messages": [{"role": "user", "content": text}], "stream": stream}
     baseline = Completion(text="42", duration_seconds=0.1)
     return Exchange(f"x{number}", 1.0, parse_request("chat", body), baseline)
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """A server that says this to everything, to /health too."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.do_GET()
+
+        def log_request(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def with_leg(url: str, use: Callable[[Leg], Awaitable[T]]) -> T:
@@ -151,6 +180,66 @@ def test_a_dead_candidate_is_a_counted_reason_not_a_pair() -> None:
         gone = url
     (found,) = paired(configured(gone, "replay.share=0"), gone, exchange())
     assert (found.pair, found.skipped) == (None, "candidate_down")
+
+
+@pytest.mark.parametrize(
+    ("load", "reason"),
+    [
+        (Load(waiting=3.0), "candidate_busy"),
+        (Load(waiting=0.0, kv_cache=0.95), "candidate_kv_cache_full"),
+        (Load(), None),
+    ],
+)
+def test_a_loaded_candidate_is_left_in_peace_before_anything_is_asked(load: Load, reason: str | None) -> None:
+    async def run(url: str) -> Paired:
+        async with Leg("candidate", url, concurrency=2) as leg:
+            config = configured(
+                url, "replay.share=0", "candidate.max_waiting=2", "candidate.max_kv_cache=0.9"
+            )
+            pairing = Pairing(config, leg, None, lambda: 1, lambda: None)
+            pairing.pressure.candidate = load
+            return await pairing.pair(exchange())
+
+    with running_standin() as url:
+        found = asyncio.run(run(url))
+    assert (found.skipped, found.sent) == (reason, reason is None)
+
+
+def test_a_lost_candidate_is_asked_nothing_until_it_says_who_it_is() -> None:
+    async def run(gone: str, url: str) -> list[str | None]:
+        async with Leg("candidate", gone, concurrency=2) as dead, Leg("candidate", url, concurrency=2) as leg:
+            pairing = Pairing(configured(url, "replay.share=0"), leg, None, lambda: 1, lambda: None)
+            pairing.watched = True
+            with pytest.raises(Refused):
+                await dead.send(exchange().request, "x", 5, Ask())
+            leg.lost = dead.lost
+            before = await pairing.pair(exchange())
+            await leg.identity()
+            return [before.skipped, (await pairing.pair(exchange())).skipped]
+
+    with running_standin() as gone:
+        pass
+    with running_standin() as url:
+        assert asyncio.run(run(gone, url)) == ["candidate_down", None]
+
+
+def test_priority_is_sent_and_recorded() -> None:
+    with running_standin() as url:
+        (found,) = paired(configured(url, "replay.share=0", "candidate.priority=7"), url, exchange())
+    assert "priority=7" in found.rewrites
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_a_gateway_without_a_server_behind_it_says_nothing_about_the_model(status: int) -> None:
+    with answering(status) as url, pytest.raises(Refused) as refused:
+        with_leg(url, lambda leg: leg.send(exchange().request, "x", 5, Ask()))
+    assert refused.value.reason == "candidate_unavailable"
+
+
+def test_a_server_error_of_an_engine_that_died_is_a_crash() -> None:
+    with answering(500) as url, pytest.raises(Refused) as refused:
+        with_leg(url, lambda leg: leg.send(exchange().request, "x", 5, Ask()))
+    assert refused.value.reason == "candidate_crashed"
 
 
 def test_the_breaker_lets_one_trial_through_per_pause() -> None:

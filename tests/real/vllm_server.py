@@ -139,7 +139,7 @@ def serve(folder: Path, name: str, *flags: str, core: int | None = None) -> Iter
     environment = {**os.environ, **_ENVIRONMENT}
     if core is not None:
         environment["VLLM_CPU_OMP_THREADS_BIND"] = str(core)
-    log = folder.with_suffix(".log")
+    log = folder.with_name(f"{folder.name}.log")
     with (
         log.open("w") as out,
         subprocess.Popen(
