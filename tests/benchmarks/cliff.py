@@ -1,6 +1,6 @@
 """`make bench-cliff`: a real quantization cliff, found by the product on a real server.
 
-    python -m tests.benchmarks.cliff [--prompts N] [--only NAME ...] [--fresh]
+    python -m tests.benchmarks.cliff [--prompts N] [--only NAME ...] [--fresh] [--report]
 
 SmolLM2-135M-Instruct (float32) is the baseline; the candidates are itself and its weights rounded to
 8, 6, 5 and 4 bits. Everything is served by vLLM on a CPU, one server at a time: the baseline answers
@@ -76,14 +76,16 @@ CANDIDATES = (
     Candidate("itself-bf16", vllm_server.smollm2, "bfloat16", most=5),
 )
 """In the order of what a run that is cut short should have done; int6 is the first left out."""
+NAMES = [candidate.name for candidate in CANDIDATES]
 
 
 def main() -> int:
     """Record, run what is missing, report."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.cliff", description=__doc__)
     parser.add_argument("--prompts", type=int, default=ASKED_FOR, help="requests per group")
-    parser.add_argument("--only", nargs="+", choices=[c.name for c in CANDIDATES], help="these candidates")
+    parser.add_argument("--only", nargs="+", choices=NAMES, help="these candidates")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs finished")
+    parser.add_argument("--report", action="store_true", help="run nothing, make figures of what is finished")
     arguments = parser.parse_args()
     if vllm_server.interpreter() is None or not traffic.REQUESTS.is_dir():
         print(f"{vllm_server.WHY_NOT}; request corpora at {traffic.REQUESTS}", file=sys.stderr)
@@ -92,11 +94,11 @@ def main() -> int:
     kept = KEPT / f"{arguments.prompts}-{traffic.fingerprint(asked)}"
     if arguments.fresh:
         shutil.rmtree(kept, ignore_errors=True)
-    wanted = [c for c in CANDIDATES if arguments.only is None or c.name in arguments.only]
+    wanted = [] if arguments.report else [c for c in CANDIDATES if c.name in (arguments.only or NAMES)]
     for candidate in wanted:
         if not (kept / candidate.name / "done.json").exists():
             judge(candidate, asked, recorded(asked, kept, candidate), kept / candidate.name)
-    found = figures(asked, recording_of(kept, CANDIDATES[0]), kept, [c.name for c in CANDIDATES])
+    found = figures(asked, recording_of(kept, CANDIDATES[0]), kept, NAMES)
     text = report(found)
     print(text)
     if arguments.only is None and arguments.prompts >= LEAST:

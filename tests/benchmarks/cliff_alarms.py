@@ -21,7 +21,7 @@ from monitor.hypotheses import Settings
 from monitor.observations import Observation
 from monitor.store import Store
 
-RESAMPLES = 40
+RESAMPLES = 20
 Json = dict[str, Any]
 Ways = Mapping[str, Collection[str]]
 """Signals by the way of asking that they rest on; `forced` and `generate` are compared."""

@@ -80,7 +80,15 @@ def baseline(recording: Path) -> Json:
 
 
 def candidate(kept: Path, right: Mapping[str, str]) -> Json:
-    """Verdict, groups, spread and pairs until the alarm of one finished candidate."""
+    """Verdict, groups, spread and pairs until the alarm of one finished candidate, made once."""
+    path = kept / "figures.json"
+    if not path.exists():
+        path.write_text(json.dumps(_candidate(kept, right)))
+    found: Json = json.loads(path.read_text())
+    return found
+
+
+def _candidate(kept: Path, right: Mapping[str, str]) -> Json:
     done = json.loads((kept / "done.json").read_text())
     store = Store(kept / "t.duckdb")
     try:

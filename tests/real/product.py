@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 TAILGATE = str(Path(sys.executable).with_name("tailgate"))
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
