@@ -45,6 +45,7 @@ class Compared:
     baseline: str
     candidate: str
     arms: Mapping[str, Mapping[str, Any]]
+    """Empty for an arm that was not asked (a replay that found no place)."""
     forced: Mapping[str, Any] | None
     agrees: float | None
 
@@ -138,7 +139,7 @@ def compared(store: Store) -> list[Compared]:
             group=group,
             baseline=texts["baseline"],
             candidate=texts["candidate"],
-            arms={"candidate": own, "replay": replay},
+            arms={"candidate": own or {}, "replay": replay or {}},
             forced=forced,
             agrees=agreed.get(pair),
         )
@@ -161,11 +162,11 @@ def row(pairs: Sequence[Compared], right: Mapping[str, str], rng: np.random.Gene
         "drop": interval(drops(pairs), rng),
         "drop_signed": mean([f["drop_mean"] for f in forced]),
         "top1": mean([f["top1"] for f in forced]),
-        "confidence": _both(lambda arm: mean([p.arms[arm]["confidence"] for p in pairs])),
+        "confidence": _both(lambda arm: mean([p.arms[arm].get("confidence") for p in pairs])),
         "valid_json": _texts(pairs, "json", lambda _, text: is_json(text)),
         "right_sums": _texts(pairs, SUMS, lambda pair, text: right.get(pair.id) == text.strip(" .\n")),
         "own_script": own_script(pairs),
-        "seconds": _both(lambda arm: quantiles([p.arms[arm]["duration"] for p in pairs])),
+        "seconds": _both(lambda arm: quantiles([p.arms[arm].get("duration") for p in pairs])),
     }
 
 
@@ -245,8 +246,8 @@ def spread(groups: Mapping[str, Sequence[float]], rng: np.random.Generator) -> J
 def tokens(pairs: Sequence[Compared], alarms: Json) -> Json:
     """What the candidate computes per pair and per decision, either way of asking it."""
     prefilled = mean([p.forced["prefilled"] for p in pairs if p.forced])
-    asked = mean([p.arms["candidate"]["input_tokens"] for p in pairs])
-    written = mean([p.arms["candidate"]["output_tokens"] for p in pairs])
+    asked = mean([p.arms["candidate"].get("input_tokens") for p in pairs])
+    written = mean([p.arms["candidate"].get("output_tokens") for p in pairs])
     generated = None if asked is None or written is None else asked + written
     per_pair = {"forced": prefilled, "generate": generated, "generated_tokens": written}
     decision = {
@@ -276,8 +277,8 @@ _EXPECTED: tuple[tuple[str, str, Any], ...] = (
     ("itself", "itself has not diverged, in no signal", lambda said: not said["diverged"]),
     ("itself-bf16", "itself in bfloat16 has not diverged, in no signal", lambda said: not said["diverged"]),
     ("int8-g128", "int8 has not diverged, in no signal", lambda said: not said["diverged"]),
-    ("int6-g32", "int6 has not diverged by directional signals", lambda said: not said["directional"]),
+    ("int6-g32", "int6 has not diverged by directional page signals", lambda said: not said["directional"]),
     ("int5-g32", "int5 has diverged by forced drop", _forced),
     ("int4-g128", "int4 has diverged by forced drop", _forced),
-    ("int4-g128", "int4 has diverged by directional signals", lambda said: bool(said["directional"])),
+    ("int4-g128", "int4 has diverged by directional page signals", lambda said: bool(said["directional"])),
 )

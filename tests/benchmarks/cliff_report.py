@@ -57,7 +57,7 @@ def _verdicts(found: Json) -> str:
             each["all"]["top1"],
             each["all"]["identical"],
             each["all"]["agreement"],
-            f"{each['spread']['worst']} (p = {each['spread']['p']:.2g})" if each["spread"] else None,
+            _worst(each),
         )
         for name, each in found["candidates"].items()
     ]
@@ -72,6 +72,13 @@ def _verdicts(found: Json) -> str:
     )
     note = "Drop in nats per token; p: a permutation test of whether the groups' mean drops differ at all."
     return f"## Candidates\n\n{_table(head, rows)}\n\n{note}"  # fmt: skip
+
+
+def _worst(each: Json) -> str | None:
+    """The group with the largest mean drop; nothing where all drops are rounding errors."""
+    if not each["spread"] or each["all"]["drop"]["mean"] < 0.001:
+        return None
+    return f"{each['spread']['worst']} (p = {each['spread']['p']:.2g})"
 
 
 def _alarms(found: Json) -> str:
