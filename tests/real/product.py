@@ -26,6 +26,7 @@ class Product:
     clients: str
     admin: str
     monitor: str = ""
+    pid: int = 0
 
     def sidecar_metrics(self) -> str:
         return httpx.get(f"{self.admin}/metrics").text
@@ -54,7 +55,7 @@ def sidecar(baseline: str, directory: Path, *settings: str) -> Iterator[Product]
         try:
             assert process.stdout is not None
             ready = json.loads(process.stdout.readline())
-            yield Product(f"http://{ready['listen']}", f"http://{ready['admin']}")
+            yield Product(f"http://{ready['listen']}", f"http://{ready['admin']}", pid=process.pid)
         finally:
             process.terminate()
 

@@ -1,26 +1,27 @@
 """From a planted regression to the pager, through real Prometheus and Alertmanager; the healthy twin is silent.
 
+Alerts on Tailgate itself are in `test_alerts_on_tailgate.py`.
+
 The tests of the faulty route run in order: each leaves the route as the next one needs it.
 """
 
 from __future__ import annotations
 
-import asyncio
+import os
 import shlex
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
-from monitor.demo import Plan, Stage, play, raise_stage
+from monitor.demo import Plan
 from tests.deploy.test_dashboards import EXPRESSIONS, filled
-from tests.real.alerting import Alerting, alerting, eventually
+from tests.real.alerting import eventually
+from tests.real.photographs import draw
+from tests.real.routes import Route, another_candidate, end, running_route
 from tests.standin.process import TAILGATE
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -37,52 +38,9 @@ EMPTY = (
     'result="unscored"',
     "tailgate_exchanges_skipped_total",
 )
-
-
-@dataclass(slots=True)
-class Route:
-    """A running route with its traffic and its alerting."""
-
-    stage: Stage
-    alerting: Alerting
-    started: float
-    traffic: threading.Thread
-
-
-@contextmanager
-def running_route(plan: Plan, directory: Path, *faults: str) -> Iterator[Route]:
-    stage = raise_stage(plan, directory)
-    try:
-        if faults:
-            end(stage, "candidate")
-            another_candidate(stage, *(word for fault in faults for word in ("--fault", fault)))
-        targets = {"monitor": stage.urls["monitor"], "sidecar": stage.urls["sidecar"]}
-        with alerting(targets, directory) as servers:
-            traffic = threading.Thread(target=lambda: asyncio.run(_play(stage, plan)), daemon=True)
-            started = time.monotonic()
-            traffic.start()
-            yield Route(stage, servers, started, traffic)
-    finally:
-        stage.stop()
-
-
-def end(stage: Stage, name: str) -> None:
-    """Kill a process of the stage."""
-    process = stage.processes[name]
-    process.kill()
-    process.wait()
-    if process.stdout:
-        process.stdout.close()
-
-
-def another_candidate(stage: Stage, *flags: str) -> None:
-    """A new stand-in at the candidate's address."""
-    port = stage.urls["candidate"].rpartition(":")[2]
-    stage.start("candidate", "standin", "--port", port, "--role", "candidate", *flags)
-
-
-async def _play(stage: Stage, plan: Plan) -> None:
-    await play(stage, plan, lambda _verdict, _sent: None)
+EMPTY_PANELS = {
+    "vLLM queue", "vLLM KV cache", "Scorer failures", "Unscored pairs", "Not scored, by reason",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +73,11 @@ def test_every_dashboard_expression_returns_data(faulty: Route) -> None:
         if not any(word in expression for word in EMPTY) and not faulty.alerting.query(filled(expression))
     ]
     assert empty == []
+
+
+def test_no_panel_of_the_drawn_dashboards_is_empty(faulty: Route, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("TAILGATE_PICTURES", tmp_path))
+    assert draw(faulty.alerting.prometheus, 60, folder) == EMPTY_PANELS
 
 
 def test_the_page_names_exactly_the_planted_segment(faulty: Route) -> None:
@@ -183,11 +146,10 @@ ILL = (
 
 @pytest.fixture(scope="module")
 def ill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Route]:
-    """A candidate with a fault of every family, after its traffic."""
-    # The plan's segment only gets more traffic: the candidate with its fault is replaced.
-    plan = Plan(seconds=50, planted="task=tools")
-    with running_route(plan, tmp_path_factory.mktemp("ill"), *ILL) as route:
-        route.traffic.join(90)
+    """A candidate with a fault of every family."""
+    # The plan's segment only gets more traffic.
+    plan = Plan(seconds=50, planted="task=tools", faults=ILL)
+    with running_route(plan, tmp_path_factory.mktemp("ill")) as route:
         yield route
 
 
@@ -200,7 +162,8 @@ def ill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Route]:
     ],
 )  # fmt: skip
 def test_each_family_of_faults_fires_its_alert(ill: Route, name: str) -> None:
-    assert ill.alerting.query(f'max_over_time(ALERTS{{alertname="{name}",alertstate="firing"}}[3m])')
+    fired = f'max_over_time(ALERTS{{alertname="{name}",alertstate="firing"}}[3m])'
+    assert eventually(lambda: bool(ill.alerting.query(fired)), 90)
 
 
 def test_a_missing_monitor_is_told(ill: Route) -> None:
