@@ -74,7 +74,7 @@ RIVALS := .cache/rivals/.installed
 .PHONY: bench-hotpath bench-alarms bench-probes bench-scoring bench-cliff bench-kl fuzz soak
 bench: bench-hotpath bench-alarms bench-probes bench-scoring
 
-bench-hotpath: $(STAMP) $(ENVOY) ## the sidecar beside nginx, Envoy and uvicorn+aiohttp, on one core (10 min)
+bench-hotpath: $(STAMP) $(ENVOY) $(LITELLM) ## the sidecar beside nginx, Envoy, uvicorn+aiohttp and LiteLLM, on one core (12 min)
 	$(BIN)/python -m tests.benchmarks.hotpath
 
 bench-alarms: $(STAMP) ## false alarms, delays, latency, resolving and cost, peers beside them (2 min)

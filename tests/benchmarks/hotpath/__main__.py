@@ -12,7 +12,7 @@ from dataclasses import replace
 from tests.benchmarks.hotpath import native
 from tests.benchmarks.hotpath.handover import handover
 from tests.benchmarks.hotpath.measure import PROFILES, Samples, idle, measure, progress
-from tests.benchmarks.hotpath.report import as_json, as_markdown
+from tests.benchmarks.hotpath.report import as_json, as_markdown, out_of_reach
 from tests.benchmarks.hotpath.targets import TARGETS, judge
 from tests.benchmarks.hotpath.variants import VARIANTS, Variant, sidecar_as_it_comes
 from tests.benchmarks.results import write_result
@@ -34,6 +34,7 @@ def main() -> int:
         samples["handover"] = {"tailgate": handover()}
     notes += _errors(samples)
     outcomes = [judge(target, samples) for target in TARGETS]
+    notes += out_of_reach(samples, outcomes)
     markdown = as_markdown({p.name: p.text for p in PROFILES}, samples, outcomes, notes)
     if not arguments.dry:
         write_result("hotpath", as_json(samples, outcomes, notes), markdown=markdown)

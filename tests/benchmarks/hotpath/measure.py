@@ -77,10 +77,18 @@ def measure(profiles: Sequence[Profile], variants: Sequence[Variant], say: Calla
     samples: Samples = {}
     with upstream(chunks=STREAM_CHUNKS, interval_us=STREAM_INTERVAL_US, core=LOAD_CORE) as port:
         for profile in profiles:
-            by_variant = samples.setdefault(profile.name, {v.name: [] for v in variants})
+            measured = [v for v in variants if profile.name in (v.profiles or (profile.name,))]
+            by_variant = samples.setdefault(profile.name, {v.name: [] for v in measured})
             for number in range(profile.rounds):
-                for variant in variants:
-                    sample = _one(profile, variant, port)
+                for variant in tuple(measured):
+                    try:
+                        sample = _one(profile, variant, port)
+                    except RuntimeError as error:
+                        if variant.ours:
+                            raise
+                        say(f"{variant.name} is left out from here on: {error}")
+                        measured.remove(variant)
+                        continue
                     by_variant[variant.name].append(sample)
                     say(f"{profile.name} {number + 1}/{profile.rounds} {variant.name}: {_brief(sample)}")
                 _relate_to_direct(by_variant)

@@ -27,6 +27,33 @@ def as_json(
     }
 
 
+def out_of_reach(samples: Mapping[str, Mapping[str, Rounds]], outcomes: Sequence[Outcome]) -> list[str]:
+    """Which missed multiples of a peer ask for less CPU than a bare forward costs on this machine."""
+    costs = {
+        variant: summary(rounds)["cpu_us_per_request"]["median"]
+        for variant, rounds in samples.get("saturation", {}).items()
+        if rounds and "cpu_us_per_request" in rounds[0]
+    }
+    bare = {name: costs[name] for name in ("nginx", "tailgate 0 %") if name in costs}
+    notes = []
+    for outcome in outcomes:
+        target = outcome.target
+        if (
+            outcome.passed is False
+            and target.metric == "per_second"
+            and target.limit > 1
+            and target.peer in costs
+        ):
+            allowed = costs[target.peer] / target.limit
+            if bare and allowed < min(bare.values()):
+                spent = ", ".join(f"{name} {cost:.1f} µs" for name, cost in bare.items())
+                notes.append(
+                    f"{target.peer} spends {costs[target.peer]:.1f} µs per request here: {target.limit:g} times its "
+                    f"requests would leave {allowed:.1f} µs, less than forwarding alone costs ({spent})"
+                )
+    return notes
+
+
 def _slug(variant: str) -> str:
     """`tailgate 10 %` as a key that a dotted path can name."""
     return variant.replace(" %", "").replace(" ", "_")

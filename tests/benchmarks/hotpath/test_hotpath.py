@@ -11,7 +11,7 @@ from tests.benchmarks.hotpath import native
 from tests.benchmarks.hotpath.measure import count_mirrored
 from tests.benchmarks.hotpath.native import Load, run_load, upstream
 from tests.benchmarks.hotpath.process import free_port
-from tests.benchmarks.hotpath.report import as_json, as_markdown
+from tests.benchmarks.hotpath.report import as_json, as_markdown, out_of_reach
 from tests.benchmarks.hotpath.targets import TARGETS, Target, judge
 
 pytestmark = pytest.mark.skipif(native.missing() is not None, reason=str(native.missing()))
@@ -104,6 +104,18 @@ def test_the_report_quotes_targets_and_reasons() -> None:
     result = as_json(samples, outcomes, [])
     assert result["passed"] is False
     assert result["variants"]["saturation"]["tailgate_10"]["cpu_us_per_request"]["median"] == 12.0
+
+
+def test_a_multiple_that_leaves_less_than_forwarding_costs_is_said_to() -> None:
+    envoy = next(target for target in TARGETS if target.key == "rps_envoy")
+    costs = {"envoy": 30.0, "nginx": 15.0, "tailgate 0 %": 14.0, envoy.ours: 17.0}
+    samples = {
+        "saturation": {n: [{"cpu_us_per_request": c, "per_second": 1e6 / c}] for n, c in costs.items()}
+    }
+    (note,) = out_of_reach(samples, [judge(envoy, samples)])
+    assert "3 times its requests would leave 10.0 µs" in note
+    samples["saturation"]["envoy"][0]["cpu_us_per_request"] = 48.0
+    assert out_of_reach(samples, [judge(envoy, samples)]) == []
 
 
 def test_mirrored_and_dropped_are_read_from_the_metrics() -> None:
