@@ -80,6 +80,14 @@ def store_labels(store: Store, rows: Sequence[Row]) -> None:
         store.write("INSERT INTO labels VALUES ($id, $at, $source, $baseline, $candidate)", values)
 
 
+def store_probes(store: Store, rows: Sequence[Row]) -> None:
+    """Probe results, one statement: (time, pack, probe, verdict, baseline, candidate, change)."""
+    names = ("time", "pack", "probe", "verdict", "baseline", "candidate", "change")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
+    if columns:
+        store.write(f"INSERT INTO probes SELECT {', '.join(f'unnest(${name})' for name in names)}", columns)
+
+
 def erase(store: Store, subject_key: str, now: float) -> int:
     """Delete a data subject's pairs, scores and labels, and fold the write-ahead log; how many pairs.
 

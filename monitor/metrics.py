@@ -29,6 +29,7 @@ from monitor.scoring import Scored
 from monitor.series import within
 from monitor.signals import SIGNALS
 
+MAX_PACKS = 20
 # OpenTelemetry GenAI advice for gen_ai.client.operation.duration and time_to_first_token.
 DURATION_BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 TTFT_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -151,6 +152,13 @@ class Metrics:
         self._redactions = Counter(
             "tailgate_redactions", "Secrets replaced before anything was stored.", ["kind"], registry=registry
         )
+        self._probe_results = Counter(
+            "tailgate_probe_results",
+            "Results of probe runs that were sent here, by pack and verdict.",
+            ["route", "pack", "result"],
+            registry=registry,
+        )
+        self._packs: set[str] = set()
         self._redaction_failures = Counter(
             "tailgate_redaction_failures",
             "Texts that could not be redacted; they were not stored.",
@@ -228,6 +236,13 @@ class Metrics:
         """Count secrets replaced before storage."""
         for kind, count in counts.items():
             self._redactions.labels(kind).inc(count)
+
+    def probe_result(self, pack: str, result: str) -> None:
+        """Count one probe; packs beyond the first few share a label, their names come from outside."""
+        if len(self._packs) < MAX_PACKS:
+            self._packs.add(pack)
+        label = pack if pack in self._packs else "__other__"
+        self._probe_results.labels(self.route, label, result.replace(" ", "_")).inc()
 
     def redaction_failed(self) -> None:
         """Count a text that was not stored because redaction failed."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from monitor import archive
+from monitor import archive, probe_results
 from monitor.board import Board, Latency
 from monitor.candidate import Identity, Leg
 from monitor.capabilities import Capabilities, words
@@ -228,6 +228,14 @@ class Service:
         rows = [row for label in labels if (row := _label_row(label))]
         archive.store_labels(self._standing.store, rows)
         return {"accepted": len(rows), "rejected": len(labels) - len(rows)}
+
+    def store_probes(self, results: Sequence[Any]) -> Mapping[str, int]:
+        """Store and count the results of a run of `tailgate probe`. Raises BadInput."""
+        rows = probe_results.read(results)
+        archive.store_probes(self._standing.store, [row.stored(time.time()) for row in rows])
+        for row in rows:
+            self._metrics.probe_result(row.pack, row.verdict)
+        return {"accepted": len(rows)}
 
     def erase(self, subject: str) -> Mapping[str, Any]:
         """Forget a data subject: stored and exported pairs, and sealed exchanges that wait in the spool."""

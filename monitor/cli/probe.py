@@ -22,14 +22,16 @@ from monitor.cautions import unreadable
 from monitor.cli import EXIT_CODES
 from monitor.cli.files import opened
 from monitor.cli.options import format_option
-from monitor.cli.render_probe import junit, table, to_json, worst
+from monitor.cli.render_probe import junit, table, to_json, to_rows, worst
 from monitor.cli.render_table import wide_console
+from monitor.cli.source import post
 from monitor.config_file import secret
 from monitor.errors import UsageError
 from monitor.probes import runner
 from monitor.probes.axes import AXES
 from monitor.probes.families import FAMILIES
 from monitor.probes.findings import Result
+from monitor.probes.loading import read_arrivals
 from monitor.probes.pack import NAMES, Pack, load
 from monitor.records import Arm
 
@@ -50,6 +52,8 @@ from monitor.records import Arm
 @click.option(
     "--max-exchanges", type=click.IntRange(1), default=100, show_default=True, help="At most so many of them."
 )
+@click.option("--arrivals", type=click.Path(path_type=Path), metavar="FILE",
+              help='Trace of arrivals for a load pack, JSON Lines {"t": seconds}; Poisson without one.')  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Chooses the items; the same seed asks the same.")
 @click.option("--max-calls", type=click.IntRange(1), help="At most so many calls, both arms together.")
 @click.option("--max-tokens", type=click.IntRange(1), help="At most so many tokens, prompts included.")
@@ -62,6 +66,7 @@ from monitor.records import Arm
 @click.option(
     "--junit", "junit_path", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML, too."
 )
+@click.option("--monitor", metavar="URL", help="Running monitor that stores and counts the results.")
 @click.option("--list", "listed", is_flag=True, help="The packs and what they ask, then stop.")
 @click.option("--describe", metavar="NAME", help="One axis, family or pack with an example, then stop.")
 @format_option("table", "json", "junit")
@@ -76,6 +81,7 @@ def command(
     baseline_token_env: str | None,
     exchanges: Path | None,
     max_exchanges: int,
+    arrivals: Path | None,
     seed: int,
     max_calls: int | None,
     max_tokens: int | None,
@@ -83,6 +89,7 @@ def command(
     deadline: float,
     resume: Path | None,
     junit_path: Path | None,
+    monitor: str | None,
     listed: bool,
     describe: str | None,
     format_: str,
@@ -101,18 +108,21 @@ def command(
     if resume is not None and len(loaded) > 1:
         raise UsageError("--resume takes one --pack at a time")
     budget = runner.Budget(max_calls, max_tokens)
+    trace = tuple(read_arrivals(arrivals)) if arrivals else ()
     recorded = _recorded(exchanges, max_exchanges) if exchanges else ()
     results = []
     for pack in loaded:
+        # An open loop must not wait for a place of ours.
+        at_once = concurrency if pack.load is None else pack.load.requests
         legs = (
-            _leg("candidate", candidate, concurrency, token_env),
-            _leg("baseline", baseline, concurrency, baseline_token_env) if baseline else None,
+            _leg("candidate", candidate, at_once, token_env),
+            _leg("baseline", baseline, at_once, baseline_token_env) if baseline else None,
         )
         with runner.resumed(resume, pack, seed) as log, _progress(pack) as progress:
             results.append(
                 asyncio.run(
                     runner.probe(
-                        runner.Plan(pack, seed, recorded), *legs, models=(candidate_model, baseline_model), budget=budget,
+                        runner.Plan(pack, seed, recorded, trace), *legs, models=(candidate_model, baseline_model), budget=budget,
                         log=log, deadline=deadline, progress=progress,
                     )
                 )
@@ -121,6 +131,8 @@ def command(
     if junit_path is not None:
         with opened(junit_path, "wb") as out:
             out.write(junit(results).encode())
+    if monitor is not None:
+        post(monitor, "/api/v1/probes", [sent for result in results for sent in to_rows(result)])
     return EXIT_CODES[worst(results)]
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from monitor.cli.render_junit import clean
 from monitor.probes.findings import AxisRow, ItemRow, RateRow, Result, Row
+from monitor.probes.load import LoadRow
 from monitor.probes.psychometric import Boundary
 from monitor.probes.sensitivity import FlipRow, PositionRow
 
@@ -25,6 +26,16 @@ def to_json(results: Sequence[Result]) -> dict[str, Any]:
         "findings": [name for result in results for name, row in rows(result) if fails(row)],
         "packs": [{**asdict(result), "verdict": result.state} for result in results],
     }
+
+
+def to_rows(result: Result) -> Iterator[dict[str, str]]:
+    """What a monitor keeps of a run; of own items those that fail."""
+    for name, row in rows(result):
+        if isinstance(row, ItemRow) and not fails(row):
+            continue
+        baseline, candidate, change = cells(row)
+        said_of = {"baseline": baseline, "candidate": candidate, "change": change}
+        yield {"pack": result.pack, "probe": name, "verdict": row.verdict, **said_of}
 
 
 def worst(results: Sequence[Result]) -> str:
@@ -41,6 +52,7 @@ def rows(result: Result) -> Iterator[tuple[str, Row]]:
     yield from ((f"{row.change} ({row.segment})", row) for row in result.flips)
     if result.position is not None:
         yield "first option", result.position
+    yield from ((f"{row.arm} at {row.concurrency:g} requests", row) for row in result.load)
 
 
 def fails(row: Row) -> bool:
@@ -88,8 +100,21 @@ def cells(row: Row) -> tuple[str, str, str]:
         low, high = row.interval
         own = f"{row.first}/{row.answers} chose the first, consistent {row.consistency:.0%}"
         return "", own, f"bias {row.bias:+.1%} ({low:+.1%} to {high:+.1%})"
+    if isinstance(row, LoadRow):
+        return _load(row)
     before = {None: "", True: "passes", False: "fails"}[row.baseline]
     return before, "passes" if row.candidate else "fails", ""
+
+
+def _load(row: LoadRow) -> tuple[str, str, str]:
+    """Seconds as p50/p99, the tail ratio, and what was late or failed."""
+    spreads = (("all", row.duration), ("first", row.first_token), ("between", row.between_tokens))
+    own = ", ".join(f"{name} {s.p50:.3f}/{s.p99:.3f} s" for name, s in spreads if s is not None)
+    words = [f"{row.rate:.2f}/s offered", f"p99/p50 {row.tail_ratio:.1f}"]
+    words += [f"{row.failed} failed"] if row.failed else []
+    words += ["knee"] if row.knee else []
+    words += [f"{row.late} late, baseline {row.baseline_late}"] if row.p_value is not None else []
+    return "", own or "no answer", ", ".join(words)
 
 
 def table(console: Console, result: Result) -> None:

@@ -31,6 +31,7 @@ class Service(Protocol):
     def pairs(self, segment: str | None, signal: str | None, limit: int) -> Sequence[Mapping[str, Any]]: ...
     def metrics(self, *, openmetrics: bool) -> bytes: ...
     def label(self, labels: Sequence[Mapping[str, Any]]) -> Mapping[str, int]: ...
+    def store_probes(self, results: Sequence[Any]) -> Mapping[str, int]: ...
     def erase(self, subject: str) -> Mapping[str, Any]: ...
     def not_ready(self) -> str | None: ...
     def reload(self) -> str: ...
@@ -74,6 +75,7 @@ class Api:
             ("/api/v1/pairs", self.pairs, get),
             ("/api/v1/funnel", self.funnel, get),
             ("/api/v1/labels", self.labels, post),
+            ("/api/v1/probes", self.probes, post),
             ("/api/v1/erase", self.erase, post),
             ("/gate/argo", self.argo, get),
             ("/gate/flagger", self.flagger, post),
@@ -117,6 +119,11 @@ class Api:
         if not all(isinstance(label, dict) for label in labels):
             raise BadInput("labels", 'send {"id": ..., "candidate_correct": true} or a list of them')
         return JSONResponse(dict(await run_in_threadpool(self._service.label, labels)))
+
+    async def probes(self, request: Request) -> Response:
+        body = await _json_body(request)
+        results = body if isinstance(body, list) else [body]
+        return JSONResponse(dict(await run_in_threadpool(self._service.store_probes, results)))
 
     async def erase(self, request: Request) -> Response:
         body = await _json_body(request)

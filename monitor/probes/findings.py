@@ -9,6 +9,7 @@ from typing import Literal
 
 from monitor.intervals import Interval, clopper_pearson, holm, mcnemar_p_value
 from monitor.probes.items import Axis
+from monitor.probes.load import LoadRow
 from monitor.probes.psychometric import Belief, Boundary, Precision, boundary, shift_interval, shift_p_value
 from monitor.probes.sensitivity import FlipRow, PositionRow
 from monitor.records import State
@@ -81,7 +82,7 @@ class ItemRow:
     verdict: Verdict = "ok"
 
 
-Row = AxisRow | RateRow | ItemRow | FlipRow | PositionRow
+Row = AxisRow | RateRow | ItemRow | FlipRow | PositionRow | LoadRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Result:
     items: tuple[ItemRow, ...] = ()
     flips: tuple[FlipRow, ...] = ()
     position: PositionRow | None = None
+    load: tuple[LoadRow, ...] = ()
     calls: int = 0
     tokens: int = 0
     notes: tuple[str, ...] = ()
@@ -103,7 +105,7 @@ class Result:
     def rows(self) -> tuple[Row, ...]:
         """Everything that has a verdict."""
         placed = () if self.position is None else (self.position,)
-        return (*self.axes, *self.rates, *self.items, *self.flips, *placed)
+        return (*self.axes, *self.rates, *self.items, *self.flips, *placed, *self.load)
 
     @property
     def state(self) -> State:

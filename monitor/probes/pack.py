@@ -39,6 +39,15 @@ class Range(_Strict):
     hardest: float | None = Field(None, gt=0)
 
 
+class Load(_Strict):
+    """Open-loop load: mean requests at once per level (Little's law), and what each request is."""
+
+    concurrency: Sequence[float] = Field((1, 2, 4, 8, 16, 32), min_length=1)
+    requests: int = Field(200, ge=20, le=10_000)
+    prompt_tokens: PositiveInt = 200
+    output_tokens: PositiveInt = 64
+
+
 class Pack(_Strict):
     """One pack. `calls` per axis and arm at most; `floor`: an axis below its range fails by itself."""
 
@@ -51,6 +60,7 @@ class Pack(_Strict):
     families: Mapping[str, PositiveInt] = {}
     sensitivity: PositiveInt | None = None
     """Generated questions that are asked in every order and wording; of the candidate alone."""
+    load: Load | None = None
     items: Sequence[Any] = ()
 
     @model_validator(mode="after")

@@ -32,6 +32,8 @@ from monitor.probes.findings import (
     rate_rows,
 )
 from monitor.probes.items import Axis, Item
+from monitor.probes.load import LoadRow
+from monitor.probes.loading import measure_load
 from monitor.probes.pack import Pack
 from monitor.probes.psychometric import Belief, Precision, Trial, done
 from monitor.probes.sensitivity import FlipRow, PositionRow
@@ -189,6 +191,8 @@ class Plan:
     seed: int = 0
     exchanges: tuple[Mapping[str, Any], ...] = ()
     """Recorded chat requests whose answers must not depend on their wording; asked of the candidate alone."""
+    arrivals: tuple[float, ...] = ()
+    """Seconds of a trace whose gaps the load takes; Poisson without one."""
 
 
 async def measure(arm: Arm, axis: Axis, wanted: Precision, seed: int) -> Belief:
@@ -227,6 +231,7 @@ async def run(plan: Plan, candidate: Arm, baseline: Arm | None) -> Result:
     )
     axis_rows, rate_rows_ = corrected(axes, [row for rows in rates for row in rows])
     flips, position = await _sensitivity(plan, candidate)
+    load = await _load(plan, [arm for arm in (candidate, baseline) if arm is not None])
     used = candidate.budget
     notes = (f"the budget was spent after {used.used_calls} calls",) if used.spent else ()
     return Result(
@@ -237,10 +242,18 @@ async def run(plan: Plan, candidate: Arm, baseline: Arm | None) -> Result:
         items=item_rows(*own) if pack.items else (),
         flips=flips,
         position=position,
+        load=load,
         calls=used.used_calls,
         tokens=used.used_tokens,
         notes=notes,
     )
+
+
+async def _load(plan: Plan, arms: Sequence[Arm]) -> tuple[LoadRow, ...]:
+    if plan.pack.load is None:
+        return ()
+    legs = [(arm.leg, arm.model) for arm in arms]
+    return await measure_load(legs, plan.pack.load, plan.seed, plan.arrivals, arms[0].deadline)
 
 
 async def _sensitivity(plan: Plan, candidate: Arm) -> tuple[tuple[FlipRow, ...], PositionRow | None]:

@@ -231,7 +231,11 @@ def gather(store: Store | Archive, window: Window, now: float, step: Step = lamb
     pairs, replays = asking.sizes.get("all", (0, 0))
     if not pairs:
         asking.gaps.append("no pair was received in this window")
-    asking.gaps.append("no probe results are stored: the capability map is empty")
+    probes = [(r[0], r[1], r[2], r[3], r[4], r[5], r[6]) for r in asking.plain("report_probes")]
+    if not probes:
+        asking.gaps.append(
+            "no probe results are stored: the capability map is empty (tailgate probe --monitor URL)"
+        )
     return Report(
         route=asking.config.route.name,
         verdict=live.verdict if live else "inconclusive",
@@ -251,6 +255,7 @@ def gather(store: Store | Archive, window: Window, now: float, step: Step = lamb
         ladders=asking.ladders(),
         reliability=asking.reliability(places[:6]),
         cases=asking.cases(worst[:5]),
+        probes=probes,
         funnel=_funnel(live),
         cost=_cost(asking.plain("report_cost")[0]),
         events=[(r[0], r[1], r[2], r[3]) for r in asking.plain("report_events")],

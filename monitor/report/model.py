@@ -175,6 +175,8 @@ class Report:
     ladders: Sequence[Ladder] = ()
     reliability: Sequence[Reliability] = ()
     cases: Sequence[Case] = ()
+    probes: Sequence[tuple[float, str, str, str, str, str, str]] = ()
+    """Latest result per pack and probe: time, pack, probe, verdict, baseline, candidate, change."""
     funnel: Mapping[str, Any] = field(default_factory=dict)
     cost: Mapping[str, float | None] = field(default_factory=dict)
     events: Sequence[tuple[float, str, str, str]] = ()

@@ -102,3 +102,9 @@ SELECT time, event, segment, signal FROM events WHERE time >= $since AND time < 
 -- name: report_candidates
 -- Which candidates served, newest first.
 SELECT since, identity FROM candidates WHERE since < $until ORDER BY since DESC LIMIT 20;
+
+-- name: report_probes
+-- Latest result of every probe up to the window's end, findings first.
+SELECT time, pack, probe, verdict, baseline, candidate, change FROM probes WHERE time < $until
+QUALIFY row_number() OVER (PARTITION BY pack, probe ORDER BY time DESC) = 1
+ORDER BY verdict IN ('ok', 'unclear'), pack, probe LIMIT 200;

@@ -173,6 +173,24 @@ def test_recorded_exchanges_are_reworded(standin: str, tmp_path: Path) -> None:
     assert "warning" in result.stderr
 
 
+def test_load_is_sent_to_both_arms_at_every_level(standin: str, tmp_path: Path) -> None:
+    pack, trace = tmp_path / "load.yaml", tmp_path / "arrivals.jsonl"
+    pack.write_text(
+        "{name: load, load: {concurrency: [0.5, 1], requests: 20, prompt_tokens: 20, output_tokens: 4}}"
+    )
+    trace.write_text("".join(f'{{"t": {second}}}\n' for second in range(30)))
+    urls = ("--candidate", standin, "--baseline", standin, "--arrivals", str(trace))
+    rows = json.loads(probe(*urls, "--pack", str(pack), "--format", "json").stdout)["packs"][0]["load"]
+    assert [(row["arm"], row["concurrency"]) for row in rows] == [
+        ("candidate", 0.5),
+        ("candidate", 1),
+        ("baseline", 0.5),
+        ("baseline", 1),
+    ]
+    assert [(row["sent"], row["failed"]) for row in rows] == [(20, 0)] * 4
+    assert all(row["first_token"]["p50"] <= row["duration"]["p50"] for row in rows)
+
+
 def test_nothing_at_the_address_is_unreachable(pack: str) -> None:
     assert isinstance(probe("--candidate", "http://127.0.0.1:9", "--pack", pack).exception, Unreachable)
 

@@ -17,6 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from monitor import probe_results
 from monitor.errors import BadInput, ConfigError
 from monitor.http.api import application
 from monitor.http.guard import MAX_BODY_BYTES, Tokens
@@ -56,6 +57,9 @@ class FixedService:
 
     def metrics(self, *, openmetrics: bool) -> bytes:
         return b"# EOF\n" if openmetrics else b"x 1\n"
+
+    def store_probes(self, results: Sequence[Any]) -> Mapping[str, int]:
+        return {"accepted": len(probe_results.read(results))}
 
     def label(self, labels: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
         self.labels += labels
@@ -290,3 +294,9 @@ def test_answers_carry_the_browsers_restrictions(client: httpx.Client) -> None:
     headers = client.get("/-/healthy").headers
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_probe_results_are_taken_wholly_or_refused(client: httpx.Client) -> None:
+    row = {"pack": "smoke", "probe": "hops", "verdict": "worse", "candidate": "4.5 steps"}
+    assert client.post("/api/v1/probes", json=[row]).json() == {"accepted": 1}
+    assert client.post("/api/v1/probes", json=[row, {**row, "verdict": "fine"}]).status_code == 400
