@@ -4,11 +4,12 @@
 
 At temperature 1 with the full softmax the mean drop of sampled tokens estimates KL(baseline ||
 candidate) per token without bias. Here both are known: the drop as teacher forcing sees it, and the
-exact divergence at the same places. Two estimates are compared with it, both from logprobs that a
-server gives: the mean log-ratio, and the mean of r - 1 - log r with r = q / p, equally unbiased and
-steadier where the models are close (J. Schulman, Approximating KL Divergence, 2020). Answers are
-the unit of the intervals: tokens of one answer depend on each other. Writes
-tests/benchmarks/results/kl.json and .md; exit 1 where an interval misses or is wider than 10 %.
+exact divergence at the same places. Beside the mean log-ratio stands the mean of r - 1 - log r with
+r = q / p, equally unbiased and steadier where models are close (J. Schulman, Approximating KL
+Divergence, 2020), but with a heavy tail of r where they are not: the monitor uses the first. Answers
+are the unit of the intervals: tokens of one answer depend on each other. Writes
+tests/benchmarks/results/kl.json and .md; exit 1 where an interval of the first misses or is wider
+than 10 %.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def main() -> int:
     print(text)
     if arguments.tokens >= LEAST:
         write_result("kl", found, markdown=text)
-    return int(not all(best(each)["holds"] for each in found["pairs"].values()))
+    return int(not all(each["log_ratio"]["holds"] for each in found["pairs"].values()))
 
 
 def study(
@@ -73,12 +74,12 @@ def study(
 def compared(drop: Floats, exact: Floats) -> Json:
     """Estimates from `drop` against the mean of `exact`, both of shape (answers, tokens)."""
     truth = float(exact.mean())
-    steadier = np.expm1(-drop) + drop
+    never_negative = np.expm1(-drop) + drop
     return {
         "tokens": drop.size,
         "exact": truth,
         "log_ratio": estimate(drop.mean(axis=1), truth),
-        "steadier": estimate(steadier.mean(axis=1), truth),
+        "never_negative": estimate(never_negative.mean(axis=1), truth),
     }
 
 
@@ -98,23 +99,16 @@ def estimate(per_answer: Floats, truth: float) -> Json:
     }
 
 
-def best(found: Mapping[str, Any]) -> Json:
-    """The narrower of the two estimates."""
-    narrow: Json = min(found["log_ratio"], found["steadier"], key=lambda each: each["relative_half_width"])
-    return narrow
-
-
 def table(found: Mapping[str, Any]) -> str:
     """The result as Markdown."""
-    head = ("pair", "sampled tokens", "exact KL", "mean log-ratio [95 %]", "half-width", "r - 1 - log r [95 %]", "half-width", "exact inside both")  # fmt: skip
+    head = ("pair", "sampled tokens", "exact KL", "mean log-ratio [95 %]", "half-width", "exact inside", "r - 1 - log r [95 %]", "half-width", "exact inside")  # fmt: skip
     rows = [
         (
             name,
             f"{each['tokens']:,}",
             f"{each['exact']:.4f}",
             *_cells(each["log_ratio"]),
-            *_cells(each["steadier"]),
-            "yes" if each["log_ratio"]["covers"] and each["steadier"]["covers"] else "**no**",
+            *_cells(each["never_negative"]),
         )
         for name, each in found["pairs"].items()
     ]
@@ -122,10 +116,11 @@ def table(found: Mapping[str, Any]) -> str:
     return "# Teacher-forced drop as an estimate of KL divergence\n\nNats per token, temperature 1, full softmax.\n\n" + "\n".join(lines) + "\n"  # fmt: skip
 
 
-def _cells(each: Mapping[str, Any]) -> tuple[str, str]:
+def _cells(each: Mapping[str, Any]) -> tuple[str, str, str]:
     return (
         f"{each['mean']:.4f} [{each['low']:.4f}, {each['high']:.4f}]",
         f"{100 * each['relative_half_width']:.1f} %",
+        "yes" if each["covers"] else "**no**",
     )
 
 
