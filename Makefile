@@ -143,3 +143,10 @@ fuzz: $(STAMP) ## a million coverage-guided executions of every fuzz target, bra
 
 soak: $(STAMP) ## an hour of replayed arrivals through the sidecar: failures and growth of memory
 	$(BIN)/python -m tests.benchmarks.soak
+
+.PHONY: bench-redaction reference
+bench-redaction: $(STAMP) ## recall, precision and speed of redaction and sealing on labelled texts (1 min)
+	$(BIN)/python -m tests.benchmarks.redaction
+
+reference: $(STAMP) ## deploy/reference/: every configuration key and every metric, from the code
+	$(BIN)/python -m tests.deploy.reference

@@ -58,7 +58,7 @@ LOAD_SECONDS = 1.0
 IDENTITY_SECONDS = 5.0
 FIRST_SECONDS, PROBE_SECONDS = 0.2, 15.0
 BOARD_SECONDS = 1.0
-PURGE_SECONDS = 3600.0
+PURGE_SECONDS, FORGET_SECONDS = 3600.0, 5.0
 EXPORT_SECONDS = 60.0
 TOPIC_OFFSET = "kafka:"
 
@@ -151,6 +151,7 @@ def housekeeping(service: Service, routine: Routine | None) -> dict[str, Corouti
     return {
         "board": every(BOARD_SECONDS, service.refresh),
         "purge": every(PURGE_SECONDS, service.purge),
+        "forget": every(FORGET_SECONDS, service.forget_late),
         **export,
     }
 

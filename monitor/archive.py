@@ -1,14 +1,15 @@
-"""Questions to the store that are not the pipeline's: latency, worst pairs, labels, erasure, retention."""
+"""Questions to the store that are not the pipeline's: latency, worst pairs, one segment, labels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from monitor.board import Latency
 from monitor.errors import BadInput
 from monitor.records import Arm
 from monitor.store import Row, Store
+from monitor.vault import Vault
 
 _WORST: Final = (
     "id", "time", "segments", "signal", "x", "x0", "label", "explanation", "baseline", "candidate", "texts",
@@ -38,12 +39,22 @@ def parts_of(segment: str | None) -> list[str]:
 
 
 def worst_pairs(
-    store: Store, segment: str | None, signal: str | None, limit: int, first_seq: int = 0
+    store: Store, segment: str | None, signal: str | None, limit: int, vault: Vault, *, first_seq: int = 0
 ) -> list[dict[str, Any]]:
     """The worst scores, newest first among equals. `texts` is None unless the store keeps text."""
     parameters = {"first": first_seq, "signal": signal, "parts": parts_of(segment), "limit": limit}
     rows = store.query("worst_pairs", parameters)
-    return [dict(zip(_WORST, row[1:], strict=True)) for row in rows]
+    return [opened(dict(zip(_WORST, row[1:], strict=True)), vault) for row in rows]
+
+
+def opened(pair: Mapping[str, Any], vault: Vault) -> dict[str, Any]:
+    """A pair's row with its texts, and the explanation of its score if it is one, as they were kept."""
+    texts, pair_id = pair["texts"], pair["id"]
+    readable = texts and {
+        name: None if text is None else vault.open(text, pair_id, name) for name, text in texts.items()
+    }
+    explained = "explanation" in pair and vault.open(pair["explanation"], pair_id, pair["signal"])
+    return {**pair, "texts": readable, **({"explanation": explained} if "explanation" in pair else {})}
 
 
 def about(store: Store, segment: str, first_seq: int = 0) -> dict[str, list[Row]]:
@@ -86,36 +97,3 @@ def store_probes(store: Store, rows: Sequence[Row]) -> None:
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
     if columns:
         store.write(f"INSERT INTO probes SELECT {', '.join(f'unnest(${name})' for name in names)}", columns)
-
-
-def erase(store: Store, subject_key: str, now: float) -> int:
-    """Delete a data subject's pairs, scores and labels, and fold the write-ahead log; how many pairs.
-
-    Freed blocks of the file are reused, not wiped: with `store.text: full` erase the file as well.
-    """
-    key = {"key": subject_key}
-    ((pairs,),) = store.query("SELECT count(*) FROM pairs WHERE subject_key = $key", key)
-    store.write("DELETE FROM labels WHERE id IN (SELECT id FROM pairs WHERE subject_key = $key)", key)
-    store.write("DELETE FROM scores WHERE seq IN (SELECT seq FROM pairs WHERE subject_key = $key)", key)
-    store.write("DELETE FROM pairs WHERE subject_key = $key", key)
-    note(store, now, "erase", f"{pairs} pairs")
-    store.write("CHECKPOINT")
-    return int(pairs)
-
-
-def note(store: Store, now: float, action: str, detail: str) -> None:
-    """One line of the audit: what was done and how much, never to whom."""
-    values = {"now": now, "action": action, "detail": detail}
-    store.write("INSERT INTO audit VALUES ($now, $action, $detail)", values)
-
-
-def purge(store: Store, before: float) -> None:
-    """Delete what is older than `before`: pairs with their scores, events, evidence over time."""
-    for query in ("purge_scores", "purge_pairs", "purge_trail", "purge_events"):
-        store.write(query, {"before": before})
-
-
-def oldest(store: Store) -> float | None:
-    """When the oldest stored pair was received."""
-    ((at,),) = store.query("SELECT min(received_at) FROM pairs")
-    return None if at is None else float(at)

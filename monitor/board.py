@@ -54,6 +54,8 @@ class Board:
     storage_bytes: int = 0
     oldest_record: float | None = None
     retention_seconds: float = 0.0
+    oldest_text: float | None = None
+    text_retention_seconds: float = 0.0
     in_flight: int = 0
     concurrency: int = 0
     candidate_up: bool = False
@@ -178,6 +180,19 @@ def _progress_families(route: str, board: Board) -> Iterator[Metric]:
             board.oldest_record,
             route,
         )
+    if board.oldest_text is not None:
+        yield _gauge(
+            "tailgate_storage_oldest_text_timestamp_seconds",
+            "Oldest stored pair whose text is kept.",
+            board.oldest_text,
+            route,
+        )
+    yield _gauge(
+        "tailgate_storage_text_retention_seconds",
+        "store.text_retention_days: no text should grow older.",
+        board.text_retention_seconds,
+        route,
+    )
     yield _gauge(
         "tailgate_storage_retention_seconds",
         "store.retention_days: no record should grow older.",

@@ -209,6 +209,10 @@ class Store(Strict):
         "none", description="What text is kept: nothing, redacted, everything."
     )
     retention_days: Positive = Field(30.0, description="Rows older than this are purged.")
+    text_retention_days: Positive = Field(
+        7.0,
+        description="Stored text and explanations are purged from rows older than this; a week holds what the report shows.",
+    )
 
 
 class Http(Strict):
@@ -293,6 +297,14 @@ class Privacy(Strict):
     key_env: str | None = Field(
         None,
         description="Environment variable with the sealing key (32 bytes, base64); default: a key file beside the store.",
+    )
+    seal_text: bool = Field(
+        True,
+        description="Stored text is sealed under that key (AES-SIV) in the database and in exported files.",
+    )
+    scanner: str | None = Field(
+        None,
+        description="package.module:function, text to (start, end, kind) of what store.text `redacted` must not keep, beside the built-in patterns (SECURITY.md).",
     )
 
 

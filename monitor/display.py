@@ -6,7 +6,7 @@ Travels in the evidence's snapshot, so that a restarted monitor shows what the o
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,11 @@ class Display:
             if score.value >= FIRED:
                 self.examples.setdefault(key, deque(maxlen=EXAMPLES)).append(pair.id)
             yield Measured(key, score.value, x0, score.baseline, score.candidate)
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Show these pairs no more; what they counted for stays counted."""
+        for key, kept in self.examples.items():
+            self.examples[key] = deque((i for i in kept if i not in ids), EXAMPLES)
 
     def restart(self, since: float, first_seq: int) -> None:
         """A new candidate: counting starts again."""

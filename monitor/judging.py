@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from monitor import latency
 from monitor.config import Config
 from monitor.display import UNHEALTHY
 from monitor.health import baseline_illness
 from monitor.ledger import (
+    Keeping,
     Kept,
     Keys,
     Outcome,
@@ -22,10 +23,11 @@ from monitor.ledger import (
 )
 from monitor.pairing import Paired
 from monitor.records import Exchange, Pair
-from monitor.redaction import Token, found
+from monitor.redaction import Cleaning, Token
 from monitor.reference import Rules
 from monitor.scoring import Scored, score_pair
 from monitor.segments import segments_of
+from monitor.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,11 @@ class Judging:
     keys: Keys
     rules: Rules = field(default_factory=Rules)
     token: Token = field(init=False)
+    vault: Vault = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "token", token_maker(self.keys.secret))
+        object.__setattr__(self, "vault", Vault(self.keys.secret))
 
     def judge(self, paired: Paired) -> Outcome:
         """Scores of a pair, or why there is none."""
@@ -96,12 +100,13 @@ class Judging:
         self, pair: Pair, scored: Scored
     ) -> tuple[Mapping[str, str | None] | None, Scored, Mapping[str, int] | None]:
         """Texts and scores as far as they may be stored, and what was redacted; None where that failed."""
-        text = self.config.store.text
+        cleaning = Cleaning(self.token, self.rules.scanner)
+        seal = self.vault.seal if self.config.privacy.seal_text else None
+        keeping = Keeping(self.config.store.text, cleaning.clean, seal)
         try:
-            redactions = found(pair.request.prompt) if text == "redacted" else {}
-            return texts_of(pair, text, self.token), scored_for_store(scored, text, self.token), redactions
+            return texts_of(pair, keeping), scored_for_store(scored, keeping), dict(cleaning.counts)
         except Exception:  # noqa: BLE001  what cannot be redacted is not stored; the pair keeps its numbers
-            return None, scored_for_store(scored, "none", self.token), None
+            return None, scored_for_store(scored, replace(keeping, mode="none")), None
 
     def subject_key(self, exchange: Exchange) -> str | None:
         """Keyed hash of the data subject, for erasure."""

@@ -10,12 +10,12 @@ import hashlib
 import hmac
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from monitor.records import Arm, Completion, Forced, Pair, Request
-from monitor.redaction import Token, keyed, redact
+from monitor.redaction import Token, keyed
 from monitor.scoring import Scored
 
 Row = tuple[Any, ...]
@@ -202,18 +202,37 @@ def score_rows(entry: Entry) -> list[Row]:
     ]
 
 
-def scored_for_store(scored: Scored, text: Text, token: Token) -> Scored:
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How a pair's texts are kept: not at all, cleaned of what `clean` recognises, or in full; then sealed."""
+
+    mode: Text
+    clean: Callable[[str], str]
+    seal: Callable[..., str] | None = None
+    """`Vault.seal`; None keeps readable text."""
+
+    def kept(self, value: str | None, *place: str) -> str | None:
+        """What the mode leaves of a text that stands at `place` (the pair's id, then the field)."""
+        if value is None or self.mode == "none":
+            return None
+        text = value.encode("utf-8", "replace").decode()
+        text = self.clean(text) if self.mode == "redacted" else text
+        text = text if len(text) <= MAX_STORED else f"{text[:MAX_STORED]} [cut, {len(text)} characters]"
+        return self.seal(text, *place) if self.seal else text
+
+
+def scored_for_store(scored: Scored, keeping: Keeping) -> Scored:
     """The same scores with explanations as far as the mode allows."""
     scores = {
-        name: replace(score, explanation=_kept(score.explanation, text, token) or "")
+        name: replace(score, explanation=keeping.kept(score.explanation, scored.id, name) or "")
         for name, score in scored.scores.items()
     }
     return replace(scored, scores=scores)
 
 
-def texts_of(pair: Pair, text: Text, token: Token) -> dict[str, str | None] | None:
-    """The texts that the mode allows, redacted under one token map for all arms of the pair."""
-    if text == "none":
+def texts_of(pair: Pair, keeping: Keeping) -> dict[str, str | None] | None:
+    """The texts that the mode allows."""
+    if keeping.mode == "none":
         return None
     request = "\n\n".join(f"[{m.role}] {m.text}" for m in pair.request.messages)
     arms = (
@@ -222,7 +241,7 @@ def texts_of(pair: Pair, text: Text, token: Token) -> dict[str, str | None] | No
         ("candidate", answer_text(pair.candidate) if pair.generated else None),
         ("replay", answer_text(pair.replay) if pair.replay else None),
     )
-    return {name: _kept(value, text, token) for name, value in arms}
+    return {name: keeping.kept(value, pair.id, name) for name, value in arms}
 
 
 def answer_text(completion: Completion) -> str:
@@ -230,14 +249,6 @@ def answer_text(completion: Completion) -> str:
     calls = "".join(f"\n[tool call] {call.name}({call.arguments})" for call in completion.tool_calls)
     failed = f"\n[{completion.error_type}]" if completion.error_type else ""
     return f"{completion.text}{calls}{failed}".strip()
-
-
-def _kept(value: str | None, text: Text, token: Token) -> str | None:
-    if value is None or text == "none":
-        return None
-    clean = value.encode("utf-8", "replace").decode()
-    clean = redact(clean, token) if text == "redacted" else clean
-    return clean if len(clean) <= MAX_STORED else f"{clean[:MAX_STORED]} [cut, {len(clean)} characters]"
 
 
 def token_maker(secret: bytes) -> Token:

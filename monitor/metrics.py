@@ -164,6 +164,17 @@ class Metrics:
             "Texts that could not be redacted; they were not stored.",
             registry=registry,
         )
+        self._erasures = Counter(
+            "tailgate_erasures", "Requests to forget a data subject that were carried out.", registry=registry
+        )
+        self._erased = Counter(
+            "tailgate_erased_pairs", "Pairs deleted because their subject asked.", registry=registry
+        )
+        self._purge_time = Gauge(
+            "tailgate_purge_last_success_timestamp_seconds",
+            "When retention was last enforced.",
+            registry=registry,
+        )
         self._reload = Gauge(
             "tailgate_config_last_reload_successful",
             "Whether the last configuration reload worked.",
@@ -245,8 +256,17 @@ class Metrics:
         self._probe_results.labels(self.route, label, result.replace(" ", "_")).inc()
 
     def redaction_failed(self) -> None:
-        """Count a text that was not stored because redaction failed."""
+        """Count a pair whose texts were not stored because redaction failed."""
         self._redaction_failures.inc()
+
+    def erased(self, pairs: int) -> None:
+        """Count one erasure and the pairs that it deleted."""
+        self._erasures.inc()
+        self._erased.inc(pairs)
+
+    def purged(self, now: float) -> None:
+        """Note that retention was enforced."""
+        self._purge_time.set(now)
 
     def observe(
         self,

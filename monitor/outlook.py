@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor import archive
+from monitor import forgetting
 from monitor.board import Board, Latency
 from monitor.capabilities import shortcomings
 from monitor.config import Config
@@ -223,6 +223,7 @@ def board_of(
     """What the gauges show."""
     config = standing.config
     drop = config.evidence.allowed_drop
+    oldest_record, oldest_text = forgetting.oldest(standing.store)
     return Board(
         verdict=verdict,
         latency=latency,
@@ -234,8 +235,10 @@ def board_of(
         scoring_lag_seconds=max(0.0, now - standing.event_time) if verdict.funnel.pending else 0.0,
         last_scored=standing.event_time,
         storage_bytes=standing.store.size_bytes(),
-        oldest_record=archive.oldest(standing.store),
+        oldest_record=oldest_record,
+        oldest_text=oldest_text,
         retention_seconds=86_400 * config.store.retention_days,
+        text_retention_seconds=86_400 * min(config.store.text_retention_days, config.store.retention_days),
         in_flight=in_flight,
         concurrency=config.candidate.concurrency,
         candidate_up=candidate_up,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from monitor import archive, probe_results
+from monitor import archive, forgetting, probe_results
 from monitor.board import Board, Latency
 from monitor.candidate import Identity, Leg
 from monitor.capabilities import Capabilities, words
@@ -37,6 +37,9 @@ LATENCY_SECONDS = 10.0
 MAX_LABELS = 10_000
 STALE_SECONDS = 7 * 86_400.0
 """A segment without a pair for this long leaves the metrics page."""
+DAY_SECONDS = 86_400.0
+LATE_SECONDS = 900.0
+"""An erased subject's last request may be at the candidate this long."""
 _QUESTION = "Quel temps fait-il, and what is the weather like over there tomorrow?"
 WARM_UP = Exchange(
     "warm-up",
@@ -70,6 +73,8 @@ class Service:
         self._identity: Identity | None = None
         self._up = False
         self._lock = threading.Lock()
+        self._erased: dict[str, float] = {}
+        self._purged, self._compacted_at = 0, float("-inf")
         self._verdict: tuple[float, Verdict] | None = None
         self._latency: tuple[float, Mapping[tuple[str, Arm], Latency]] = (float("-inf"), {})
         self._trails: Mapping[tuple[str, str], Sequence[tuple[float, float]]] = {}
@@ -198,9 +203,8 @@ class Service:
 
     def pairs(self, segment: str | None, signal: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
         """The worst pairs of a segment and signal, ids and scores; text only where it is stored."""
-        return archive.worst_pairs(
-            self._standing.store, segment, signal, limit, self._standing.display.first_seq
-        )
+        store, first = self._standing.store, self._standing.display.first_seq
+        return archive.worst_pairs(store, segment, signal, limit, self._judging.vault, first_seq=first)
 
     def board(self) -> Board:
         """What the gauges show, for the page: the same numbers as the metrics."""
@@ -241,19 +245,53 @@ class Service:
         """Forget a data subject: stored and exported pairs, and sealed exchanges that wait in the spool."""
         key = self._standing.keys.digest("subject", subject)
         waiting = self._erase_waiting(subject)
-        stored = archive.erase(self._standing.store, key, time.time())
+        self._erased[key] = time.monotonic()
+        stored = self._forget(key)
         # Last, when nothing is left that could still be exported.
         exported = {"exported": self._erase_exported(key)} if self._erase_exported else {}
         return {"pairs": stored, "spool": waiting, **exported}
 
+    def _forget(self, key: str) -> int:
+        store = self._standing.store
+        self._standing.forget(forgetting.pairs_of(store, key))
+        gone = forgetting.erase(store, key, time.time())
+        self._metrics.erased(gone)
+        return gone
+
+    def forget_late(self) -> None:
+        """Forget again who was erased while their requests were at the candidate."""
+        for key, at in list(self._erased.items()):
+            if forgetting.pairs_of(self._standing.store, key):
+                self._forget(key)
+            if time.monotonic() - at > LATE_SECONDS:
+                self._erased.pop(key, None)
+
+    def export_subject(self, subject: str) -> Sequence[Mapping[str, Any]]:
+        """Everything that is kept about a data subject."""
+        key = self._standing.keys.digest("subject", subject)
+        found = forgetting.export(self._standing.store, key, self._judging.vault)
+        self.note("export", f"{len(found)} pairs")
+        return found
+
     def note(self, action: str, detail: str) -> None:
         """One line of the audit."""
-        archive.note(self._standing.store, time.time(), action, detail)
+        forgetting.note(self._standing.store, time.time(), action, detail)
 
     def purge(self) -> None:
-        """Delete rows beyond the retention; segments that left the traffic leave the metrics."""
-        archive.purge(self._standing.store, time.time() - 86_400 * self.config.store.retention_days)
+        """Delete what is beyond its retention, once a day the bytes that it leaves in the file too; segments
+        that left the traffic leave the metrics."""
+        now, store, rules = time.time(), self._standing.store, self.config.store
+        self._purged += forgetting.purge(
+            store,
+            pairs_before=now - DAY_SECONDS * rules.retention_days,
+            text_before=now - DAY_SECONDS * min(rules.text_retention_days, rules.retention_days),
+        )
+        self._metrics.purged(now)
         self._metrics.forget(time.monotonic() - STALE_SECONDS)
+        if self._purged and time.monotonic() - self._compacted_at > DAY_SECONDS:
+            self.note("purge", f"{self._purged} pairs")
+            store.compact()
+            self._purged, self._compacted_at = 0, time.monotonic()
 
     def not_ready(self) -> str | None:
         """Why the monitor cannot score now; None = it can."""

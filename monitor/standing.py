@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -72,7 +72,7 @@ class Standing:
         snapshot = self.store.snapshot()
         resumed = 0
         if snapshot is not None:
-            evidence, display = _split(snapshot.body)
+            evidence, display = split(snapshot.body)
             if not self.engine.restore(evidence):
                 self._start_afresh()
                 return identity
@@ -132,7 +132,7 @@ class Standing:
         )
 
     def _snapshot(self, block: int) -> Snapshot:
-        body = _join(self.engine.snapshot(), self.display.dump())
+        body = joined(self.engine.snapshot(), self.display.dump())
         return Snapshot(block, time.time(), self.config.hash, body)
 
     def final_batch(self) -> Batch | None:
@@ -155,6 +155,11 @@ class Standing:
     def is_changing(self) -> bool:
         """Whether another candidate was announced and no pair of it is committed yet."""
         return self._pending_candidate is not None
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Name these pairs as examples no more."""
+        with self.lock:
+            self.display.forget(set(ids))
 
     def probed(self, capabilities: Capabilities) -> None:
         """What both servers can do, found out a little after it was known who answers."""
@@ -182,10 +187,12 @@ class Standing:
             yield seq, logged.segments_of_row(segments, self.config.crosses), seconds
 
 
-def _join(evidence: bytes, display: bytes) -> bytes:
+def joined(evidence: bytes, display: bytes) -> bytes:
+    """The body of a snapshot."""
     return len(evidence).to_bytes(8, "big") + evidence + display
 
 
-def _split(body: bytes) -> tuple[bytes, bytes]:
+def split(body: bytes) -> tuple[bytes, bytes]:
+    """Evidence and display of a snapshot's body."""
     length = int.from_bytes(body[:8], "big")
     return body[8 : 8 + length], body[8 + length :]

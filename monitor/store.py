@@ -14,8 +14,9 @@ from __future__ import annotations
 import re
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -86,6 +87,40 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
+class _Gate:
+    """Many read, or one replaces the file under them; who wants to replace it goes first."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._readers = 0
+        self._closed = False
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._closed)
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._readers -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """From when nobody reads; who comes meanwhile waits. A reader must not ask for this."""
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: self._readers == 0)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._closed = False
+                self._changed.notify_all()
+
+
 class Store:
     """One open database. Writes are serialised on one thread; reads use a cursor of their own."""
 
@@ -96,6 +131,8 @@ class Store:
         self._connection = _connect(self.path)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._local = threading.local()
+        self._generation = 0
+        self._gate = _Gate()
         try:
             self._migrate()
         except duckdb.Error as error:
@@ -172,19 +209,48 @@ class Store:
             execute("INSERT INTO snapshots VALUES (?, ?, ?, ?)", values)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
-        """One cursor per thread: an open result owns its connection."""
-        cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
-        if cursor is None:
-            cursor = self._local.cursor = self._connection.cursor()
-        return cursor
+        """One cursor per thread and file: an open result owns its connection."""
+        made: tuple[int, duckdb.DuckDBPyConnection] | None = getattr(self._local, "cursor", None)
+        if made is None or made[0] != self._generation:
+            made = self._local.cursor = (self._generation, self._connection.cursor())
+        return made[1]
 
     def query(self, name_or_sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """Rows of a named query of `sql/queries.sql`, or of SQL text."""
         sql = QUERIES.get(name_or_sql, name_or_sql)
         try:
-            return self._cursor().execute(sql, dict(parameters or {})).fetchall()
+            with self._gate.reading():
+                return self._cursor().execute(sql, dict(parameters or {})).fetchall()
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: {_first_line(error)}") from error
+
+    def compact(self) -> None:
+        """Copy what is there into a fresh file in place of this one: what was deleted is in neither.
+
+        Readers go on meanwhile; writers wait. A death in between leaves one of the two files whole.
+        """
+        if self.path == ":memory:":
+            return
+        try:
+            self._writer.submit(self._compact).result()
+        except duckdb.Error as error:
+            raise StoreError(f"{self.path}: cannot be compacted: {_first_line(error)}") from error
+
+    def _compact(self) -> None:
+        fresh = Path(self.path + ".fresh")
+        for leftover in (fresh, Path(f"{fresh}.wal")):
+            leftover.unlink(missing_ok=True)
+        execute = self._connection.execute
+        name = str(self._value("SELECT current_database()")).replace('"', '""')
+        execute(f"ATTACH '{str(fresh).replace(chr(39), 2 * chr(39))}' AS fresh")
+        execute(f'COPY FROM DATABASE "{name}" TO fresh')
+        execute("DETACH fresh")
+        with self._gate.alone():
+            self._connection.close()
+            fresh.replace(self.path)
+            Path(self.path + ".wal").unlink(missing_ok=True)
+            self._connection = _connect(self.path)
+            self._generation += 1
 
     def write(self, name_or_sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """One statement on the writer thread (labels, purge, audit)."""

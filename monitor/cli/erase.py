@@ -3,18 +3,50 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import closing
+from pathlib import Path
 
 import click
 
 from monitor.cli.source import DEFAULT_URL, post
+from monitor.errors import StoreError
 
 
 @click.command("erase")
 @click.option("--subject", required=True, help="The subject, as the header privacy.subject carries it.")
 @click.option("--url", default=DEFAULT_URL, show_default=True, help="Address of the running monitor.")
-def command(subject: str, url: str) -> None:
-    """Delete what is stored about a data subject, in the database and in the spool.
+@click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Database of a stopped monitor.")
+def command(subject: str, url: str, db: Path | None) -> None:
+    """Delete what is stored about a data subject, in the database, in exported files and in the spool.
 
     Prints how many pairs and spool records are gone; the audit keeps the count, never the subject.
     """
-    click.echo(json.dumps(post(url, "/api/v1/erase", {"subject": subject})))
+    found = post(url, "/api/v1/erase", {"subject": subject}) if db is None else erased(db, subject)
+    click.echo(json.dumps(found))
+
+
+def erased(db: Path, subject: str) -> dict[str, int]:
+    """Forget a subject in a stopped monitor's database and spool."""
+    from collectors.spool_reader import erase as erase_waiting
+    from monitor import forgetting
+    from monitor.cli.sealed import config_of, key_of
+    from monitor.ledger import Keys
+    from monitor.parquet.places import place_of
+    from monitor.parquet.upkeep import erase as erase_exported
+    from monitor.store import Store
+
+    if not db.exists():
+        raise StoreError(f"{db}: no such database")
+    with closing(Store(db)) as store:
+        key = key_of(store)
+        if key is None:
+            raise StoreError(
+                f"{db}: the key that names subjects is not at hand (privacy.key_env, tailgate.key)"
+            )
+        config, hashed, now = config_of(store), Keys(key).digest("subject", subject), time.time()
+        waiting = erase_waiting(config.spool_directory, key, subject)
+        pairs = forgetting.erase(store, hashed, now)
+        where = config.export.directory
+        exported = {"exported": erase_exported(place_of(where), hashed, now)} if where else {}
+    return {"pairs": pairs, "spool": waiting, **exported}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,12 @@ def chosen(verdict: Json, segment: str, signal: str | None) -> list[Json]:
 def _pairs(urls: Sequence[str], db: Path | None, segment: str, signal: str, limit: int) -> Sequence[Json]:
     if db is not None:
         from monitor.archive import worst_pairs
+        from monitor.cli.sealed import vault_of
         from monitor.store import Store
+        from monitor.vault import Vault
 
-        store = Store(db)
-        try:
-            return worst_pairs(store, segment, signal, limit)
-        finally:
-            store.close()
+        with closing(Store(db)) as store:
+            return worst_pairs(store, segment, signal, limit, vault_of(store) or Vault(b""))
     url = urls[0] if urls else DEFAULT_URL
     found: list[Json] = get(url, "/api/v1/pairs", segment=segment, signal=signal, limit=limit)["pairs"]
     return found

@@ -66,6 +66,7 @@ def command(
     format_: str | None,
 ) -> None:
     """The drift report: median against tail, reasons, latency, calibration, worst pairs, data quality."""
+    from monitor.cli.sealed import vault_of
     from monitor.report.gather import gather
     from monitor.report.model import Window
     from monitor.report.render import FORMATS
@@ -75,7 +76,7 @@ def command(
     if window.since >= window.until:
         raise UsageError("--since must lie before --until")
     with _opened(db, archive, route, window.before.since) as store, Steps() as steps:
-        report = gather(store, window, now, steps)
+        report = gather(store, window, now, steps, vault_of(store))
     _write(FORMATS[format_ or _format(output)](report), output)
 
 

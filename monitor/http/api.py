@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from monitor.errors import BadInput, TailgateError
 from monitor.http.guard import Guard, Tokens
+from monitor.http.openapi import document
 from monitor.records import Verdict
 from monitor.summary import reason
 from monitor.verdict import to_json
@@ -33,6 +34,7 @@ class Service(Protocol):
     def label(self, labels: Sequence[Mapping[str, Any]]) -> Mapping[str, int]: ...
     def store_probes(self, results: Sequence[Any]) -> Mapping[str, int]: ...
     def erase(self, subject: str) -> Mapping[str, Any]: ...
+    def export_subject(self, subject: str) -> Sequence[Mapping[str, Any]]: ...
     def not_ready(self) -> str | None: ...
     def reload(self) -> str: ...
 
@@ -47,6 +49,14 @@ async def _json_body(request: Request) -> Any:
         return json.loads(await request.body())
     except (ValueError, RecursionError) as error:
         raise BadInput("not_json", f"the body is not JSON: {error}") from error
+
+
+async def _subject(request: Request) -> str:
+    body = await _json_body(request)
+    subject = body.get("subject") if isinstance(body, dict) else None
+    if not isinstance(subject, str) or not subject:
+        raise BadInput("subject", 'send {"subject": "..."}')
+    return subject
 
 
 def _limit(text: str | None) -> int:
@@ -70,6 +80,7 @@ class Api:
             ("/-/healthy", self.healthy, get),
             ("/-/ready", self.ready, get),
             ("/-/reload", self.reload, post),
+            ("/api/v1/openapi.json", self.openapi, get),
             ("/api/v1/verdict", self.verdict, get),
             ("/api/v1/segments", self.segments, get),
             ("/api/v1/pairs", self.pairs, get),
@@ -77,6 +88,7 @@ class Api:
             ("/api/v1/labels", self.labels, post),
             ("/api/v1/probes", self.probes, post),
             ("/api/v1/erase", self.erase, post),
+            ("/api/v1/subject", self.subject, post),
             ("/gate/argo", self.argo, get),
             ("/gate/flagger", self.flagger, post),
         )
@@ -96,6 +108,9 @@ class Api:
 
     async def reload(self, _: Request) -> Response:
         return JSONResponse({"reloaded": await run_in_threadpool(self._service.reload)})
+
+    async def openapi(self, _: Request) -> Response:
+        return JSONResponse(document())
 
     async def verdict(self, _: Request) -> Response:
         return JSONResponse(to_json(await run_in_threadpool(self._service.verdict)))
@@ -126,11 +141,13 @@ class Api:
         return JSONResponse(dict(await run_in_threadpool(self._service.store_probes, results)))
 
     async def erase(self, request: Request) -> Response:
-        body = await _json_body(request)
-        subject = body.get("subject") if isinstance(body, dict) else None
-        if not isinstance(subject, str) or not subject:
-            raise BadInput("subject", 'send {"subject": "..."}')
+        subject = await _subject(request)
         return JSONResponse(dict(await run_in_threadpool(self._service.erase, subject)))
+
+    async def subject(self, request: Request) -> Response:
+        """What is kept about a person: a POST, so that no log ever holds the subject, and a token is asked."""
+        subject = await _subject(request)
+        return JSONResponse({"pairs": list(await run_in_threadpool(self._service.export_subject, subject))})
 
     async def argo(self, _: Request) -> Response:
         verdict = await run_in_threadpool(self._service.verdict)

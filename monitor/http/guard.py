@@ -26,7 +26,8 @@ _OPEN = _READING | {"/-/healthy", "/-/ready"}
 """Asked by machines that carry no token, and telling little: probes of Kubernetes, Flagger's gate."""
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    # `no-referrer` would make a browser send `Origin: null` with the page's own form (Fetch, 3.2).
+    (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
     (
         b"content-security-policy",

@@ -14,6 +14,7 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 
+from monitor.archive import opened
 from monitor.board import dimension_of
 from monitor.calibration import Calibration, Outcome, calibrations
 from monitor.config import Config
@@ -32,6 +33,7 @@ from monitor.signals import SIGNALS
 from monitor.standing import Standing
 from monitor.store import QUERIES, Store
 from monitor.summary import reason
+from monitor.vault import UNREADABLE, Vault
 
 SEED: Final = 7
 WORST: Final = 10
@@ -174,13 +176,15 @@ class Gathering:
             for found in calibrations(outcomes[segment], rng).values()
         ]
 
-    def cases(self, worst: Sequence[Line]) -> list[Case]:
+    def cases(self, worst: Sequence[Line], vault: Vault | None) -> list[Case]:
         """The worst pairs of the worst lines, `WORST` in all, each pair once."""
         made: dict[str, Case] = {}
         share = max(2, WORST // max(len(worst), 1))
         for line in worst:
             for row in self.ask("report_worst", [line.segment], signal=line.signal, limit=share):
-                made.setdefault(row[0], _case(line.segment, row))
+                made.setdefault(row[0], _case(line.segment, row, vault or Vault(b"")))
+        if any(UNREADABLE in (case.explanation, case.baseline) for case in made.values()):
+            self.gaps.append("texts are sealed and their key is not at hand (privacy.key_env, tailgate.key)")
         return list(made.values())[:WORST]
 
 
@@ -192,13 +196,14 @@ def _reliability(segment: str, found: Calibration) -> Reliability:
     )  # fmt: skip
 
 
-def _case(segment: str, row: Row) -> Case:
-    pair_id, at, signal, x, label, explanation, texts = row
-    parts = [
-        None if not texts or texts[arm] is None else texts[arm][:TEXT]
-        for arm in ("request", "baseline", "candidate")
-    ]
-    return Case(pair_id, at, segment, signal, x, label, explanation, *parts)
+def _case(segment: str, row: Row, vault: Vault) -> Case:
+    names = ("id", "at", "signal", "x", "label", "explanation", "texts")
+    pair = opened(dict(zip(names, row, strict=True)), vault)
+    texts = pair["texts"] or {}
+    parts = [text and text[:TEXT] for text in map(texts.get, ("request", "baseline", "candidate"))]
+    return Case(
+        pair["id"], pair["at"], segment, pair["signal"], pair["x"], pair["label"], pair["explanation"], *parts
+    )
 
 
 def _cost(row: Row) -> dict[str, float | None]:
@@ -218,8 +223,16 @@ def _identity(text: str) -> str:
     return ", ".join(str(part) for part in parts if part) if isinstance(parts, list) else text
 
 
-def gather(store: Store | Archive, window: Window, now: float, step: Step = lambda _words: None) -> Report:
-    """The report over `window` as of `now`; `step` hears what is being done. Raises StoreError."""
+def gather(
+    store: Store | Archive,
+    window: Window,
+    now: float,
+    step: Step = lambda _words: None,
+    vault: Vault | None = None,
+) -> Report:
+    """The report over `window` as of `now`; `step` hears what is being done. Raises StoreError.
+
+    Without the `vault` that sealed them, texts are left out and said to be."""
     asking = Gathering(store, window, now, step)
     live = asking.live()
     lines = asking.lines(live)
@@ -254,7 +267,7 @@ def gather(store: Store | Archive, window: Window, now: float, step: Step = lamb
         reasons=[(r[0], r[1], r[2], r[3]) for r in asking.ask("report_reasons", places[:6])],
         ladders=asking.ladders(),
         reliability=asking.reliability(places[:6]),
-        cases=asking.cases(worst[:5]),
+        cases=asking.cases(worst[:5], vault),
         probes=probes,
         funnel=_funnel(live),
         cost=_cost(asking.plain("report_cost")[0]),

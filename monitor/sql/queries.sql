@@ -50,10 +50,22 @@ DELETE FROM scores WHERE seq IN (SELECT seq FROM pairs WHERE received_at < $befo
 -- name: purge_pairs
 DELETE FROM pairs WHERE received_at < $before;
 
+-- name: purge_labels
+DELETE FROM labels WHERE received_at < $before;
+-- name: purge_texts
+UPDATE pairs SET texts = NULL WHERE texts IS NOT NULL AND received_at < $before;
+-- name: purge_explanations
+UPDATE scores SET explanation = '' WHERE explanation <> '' AND seq IN (SELECT seq FROM pairs WHERE texts IS NOT NULL AND received_at < $before);
 -- name: purge_trail
 DELETE FROM trail WHERE time < $before;
 -- name: purge_events
 DELETE FROM events WHERE time < $before;
+
+-- name: subject_pairs
+SELECT seq, id, received_at, segments, operation, collector, flags, baseline, candidate, replay, texts
+FROM pairs WHERE subject_key = $key ORDER BY seq;
+-- name: subject_scores
+SELECT signal, x, label, explanation FROM scores WHERE seq = $seq ORDER BY signal;
 
 -- name: trail
 -- Evidence over time in one segment since :since, oldest first: at most the newest 400 steps per signal.

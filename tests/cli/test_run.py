@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -25,6 +26,7 @@ from monitor.verdict import schema
 from tests.standin.process import TAILGATE, running_standin
 
 PAIRS = 120
+EMPTY: Mapping[str, object] = MappingProxyType({})
 PROMTOOL = shutil.which("promtool")
 
 
@@ -74,7 +76,10 @@ def eventually(check: Callable[[], bool], seconds: float = 30) -> bool:
 
 
 @contextmanager
-def running(directory: Path, *faults: str, text: str = "none") -> Iterator[Running]:
+def running(
+    directory: Path, *faults: str, text: str = "none", more: Mapping[str, object] = EMPTY
+) -> Iterator[Running]:
+    """`tailgate run` between two stand-ins; `more` are further settings. Its output is `directory`/log."""
     listen, admin, http = (f"127.0.0.1:{port}" for port in free_ports(3))
     with ExitStack() as stack:
         baseline = stack.enter_context(running_standin())
@@ -83,9 +88,13 @@ def running(directory: Path, *faults: str, text: str = "none") -> Iterator[Runni
             "baseline.url": baseline, "candidate.url": candidate, "sidecar.listen": listen, "sidecar.admin": admin,
             "http.listen": http, "store.path": directory / "t.duckdb", "store.text": text, "sampling.fraction": 1.0,
             "replay.max_share_of_traffic": 1.0, "replay.share": 0.5, "privacy.subject": "x-user",
+            **more,
         }  # fmt: skip
         flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-        process = stack.enter_context(subprocess.Popen([TAILGATE, "run", *flags], cwd=directory))
+        log = stack.enter_context((directory / "log").open("ab"))
+        process = stack.enter_context(
+            subprocess.Popen([TAILGATE, "run", *flags], cwd=directory, stdout=log, stderr=log)
+        )
         run = Running(process, f"http://{listen}", f"http://{http}", f"http://{admin}", directory)
         try:
             ready = [f"{url}/-/ready" for url in (run.monitor, run.admin)]

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from collectors import counters
 from collectors.exposition import exposition
 from monitor.board import Board, Latency
+from monitor.capabilities import Abilities, Capabilities
 from monitor.metrics import Metrics
 from monitor.records import Completion, Funnel, Score, Segment, SegmentVerdict, Verdict
 from monitor.scoring import Failure, Scored
@@ -23,11 +24,16 @@ _INFO = ("baseline", "candidate", "candidate_model", "candidate_root", "candidat
 def exported() -> Mapping[str, frozenset[str]]:
     """Label names by metric name, of both pages."""
     found: dict[str, frozenset[str]] = {}
-    for page in (_monitor_page(), _sidecar_page()):
+    for page in pages().values():
         for family in text_string_to_metric_families(page):
             for sample in family.samples:
                 found[sample.name] = found.get(sample.name, TARGET) | frozenset(sample.labels)
     return found
+
+
+def pages() -> Mapping[str, str]:
+    """Both pages with a sample of everything."""
+    return {"Monitor": _monitor_page(), "Sidecar": _sidecar_page()}
 
 
 def _sidecar_page() -> str:
@@ -42,6 +48,10 @@ def _monitor_page() -> str:
     metrics.reloaded(1.0, ok=True)
     metrics.exported(1, 1.0)
     metrics.redacted({"email": 1})
+    metrics.erased(1)
+    metrics.purged(1.0)
+    metrics.forced(1)
+    metrics.probed(Capabilities(candidate=Abilities(logprobs=True)))
     answer = Completion(
         "x",
         output_tokens=1,
@@ -72,6 +82,7 @@ def _board() -> Board:
         samples_needed={"all": 90},
         agreement={"all": 0.9},
         oldest_record=1.0,
+        oldest_text=1.0,
         info=dict.fromkeys(_INFO, "x"),
         thresholds={"page": 0.05, "ticket": 0.02},
     )

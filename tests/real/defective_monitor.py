@@ -19,8 +19,9 @@ def _fails(_: str) -> bool:
 
 
 if __name__ == "__main__":
-    redaction.PATTERNS = tuple(
-        replace(p, guard=_fails) if p.kind == "email" else p for p in redaction.PATTERNS
+    redaction.GUARDED = tuple(
+        replace(g, patterns=tuple(replace(p, valid=_fails) if p.kind == "email" else p for p in g.patterns))
+        for g in redaction.GUARDED
     )
     vars(reference)["SCORERS"] = {**SCORERS, "code": _raises}
     main()

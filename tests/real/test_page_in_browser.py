@@ -93,10 +93,10 @@ def problems(page: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", SEGMENT])
+@pytest.mark.parametrize("path", ["/", SEGMENT, "/funnel", "/candidate", "/sampling"])
 def test_the_page_is_quiet_local_and_accessible(run: Running, browser: Any, path: str, scheme: str) -> None:
     page, seen = visit(browser, run.monitor + path, color_scheme=scheme)
-    keep(page, f"page-{'segment' if 'name' in path else 'index'}-{scheme}")
+    keep(page, f"page-{path.partition('?')[0].strip('/') or 'index'}-{scheme}")
     assert seen.console == []
     assert all(url.startswith((run.monitor, "data:")) for url in seen.requests)
     assert problems(page) == []
@@ -121,6 +121,20 @@ def test_nothing_is_wider_than_a_telephone(run: Running, report: str, browser: A
 def test_it_reads_without_javascript(run: Running, browser: Any) -> None:
     page, _ = visit(browser, run.monitor, java_script_enabled=False)
     assert page.locator("tr[data-segment]").first.get_attribute("data-verdict") == "diverged"
+
+
+def test_the_kill_switch_asks_and_then_stops(run: Running, browser: Any) -> None:
+    page, seen = visit(browser, run.monitor + "/sampling")
+    page.get_by_role("button", name="Stop mirroring").click()
+    assert "Mirroring is off" not in page.inner_text("main")  # the box was not ticked
+    page.get_by_label("Yes, stop mirroring now").check()
+    page.get_by_role("button", name="Stop mirroring").click()
+    page.wait_for_selector("text=Mirroring is off")
+    page.get_by_label("share").fill("1")
+    page.get_by_label("Yes, mirror this share").check()
+    page.get_by_role("button", name="Start mirroring").click()
+    page.wait_for_selector("text=Mirroring 100 %")
+    assert seen.console == []
 
 
 def test_it_follows_the_verdict_live(run: Running, browser: Any) -> None:

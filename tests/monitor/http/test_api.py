@@ -69,6 +69,9 @@ class FixedService:
         self.erased.append(subject)
         return {"pairs": 1}
 
+    def export_subject(self, subject: str) -> Sequence[Mapping[str, Any]]:
+        return [{"id": "p1", "subject": subject}]
+
     def not_ready(self) -> str | None:
         return self.reason
 
@@ -191,6 +194,13 @@ def test_erasure_needs_a_subject(service: FixedService, client: httpx.Client) ->
     assert client.post("/api/v1/erase", json={"subject": ""}).status_code == 400
     assert client.post("/api/v1/erase", json={"subject": "u1"}).json() == {"pairs": 1}
     assert service.erased == ["u1"]
+
+
+def test_a_subjects_export_asks_for_the_writers_token(service: FixedService) -> None:
+    with serving(service, tokens=Tokens("w")) as client:
+        assert client.post("/api/v1/subject", json={"subject": "u1"}).status_code == 401
+        body = client.post("/api/v1/subject", json={"subject": "u1"}, headers=basic("w")).json()
+        assert body == {"pairs": [{"id": "p1", "subject": "u1"}]}
 
 
 def test_a_failed_reload_says_why(client: httpx.Client) -> None:

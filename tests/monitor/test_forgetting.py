@@ -1,0 +1,93 @@
+"""Retention and compaction on a store of its own: rows, texts and bytes go when they should."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor import forgetting
+from monitor.store import Batch, Store
+from tests.monitor.test_store import pair, score
+
+TEXTS = {"request": "r", "baseline": "b", "candidate": "c", "replay": None}
+
+
+def row(seq: int, at: float, *, subject: str | None = None, text: str | None = None) -> tuple[Any, ...]:
+    values = list(pair(seq, at=at))
+    values[11] = subject
+    values[18] = {**TEXTS, "request": text} if text else None
+    return tuple(values)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "t.duckdb")
+    rows = [row(n, 100.0 * n, subject=f"s{n % 2}", text=f"planted-{n:04d}-text") for n in range(1, 11)]
+    explained = [(n, "answer", 1.0, None, "", "because", None, None) for n in range(1, 11)]
+    store.commit(Batch(pairs=rows, scores=explained, trail=[(100.0, "all", "answer", 0.5)]))
+    return store
+
+
+def test_text_goes_before_the_rows_do(store: Store) -> None:
+    assert forgetting.oldest(store) == (100.0, 100.0)
+    assert forgetting.purge(store, pairs_before=250.0, text_before=650.0) == 6
+    assert forgetting.oldest(store) == (300.0, 700.0)
+    kept = store.query("SELECT explanation <> '' FROM scores ORDER BY seq")
+    assert kept == [(False,)] * 4 + [(True,)] * 4
+    assert store.query("SELECT count(*) FROM trail") == [(0,)]
+    store.close()
+
+
+def test_nothing_old_is_nothing_to_purge(store: Store) -> None:
+    assert forgetting.purge(store, pairs_before=50.0, text_before=50.0) == 0
+    store.close()
+
+
+def test_an_erased_subjects_bytes_leave_the_files(store: Store, tmp_path: Path) -> None:
+    assert forgetting.erase(store, "s1", 1.0) == 5
+    assert forgetting.erase(store, "s1", 2.0) == 0
+    left = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert not any(f"planted-{n:04d}-text".encode() in left for n in (1, 3, 5, 7, 9))
+    assert store.query("SELECT count(*), min(seq) FROM pairs") == [(5, 2)]
+    assert store.query("SELECT action, detail FROM audit ORDER BY time") == [
+        ("erase", "5 pairs"),
+        ("erase", "0 pairs"),
+    ]
+    store.close()
+
+
+def test_a_compacted_store_takes_batches_and_opens_again(store: Store, tmp_path: Path) -> None:
+    store.compact()
+    with pytest.raises(Exception, match="Duplicate key"):
+        store.commit(Batch(pairs=[pair(1)]))
+    store.commit(Batch(pairs=[pair(11)], scores=[score(11)]))
+    store.close()
+    again = Store(tmp_path / "t.duckdb")
+    assert again.query("SELECT count(*) FROM pairs") == [(11,)]
+    assert not (tmp_path / "t.duckdb.fresh").exists()
+    again.close()
+
+
+def test_readers_and_writers_go_on_around_a_compaction(store: Store) -> None:
+    done = threading.Event()
+
+    def read() -> set[int]:
+        counts = set()
+        while not done.is_set():
+            counts |= {row[0] for row in store.query("SELECT count(*) FROM pairs")}
+        return counts
+
+    with ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(read) for _ in range(3)]
+        for number in range(11, 16):
+            store.compact()
+            store.commit(Batch(pairs=[pair(number)]))
+        done.set()
+        seen = set[int]().union(*(reader.result() for reader in readers))
+    assert seen <= set(range(10, 16))
+    assert store.query("SELECT count(*) FROM pairs") == [(15,)]
+    store.close()
