@@ -6,7 +6,10 @@ What dies here is dropped without a word, as by SIGKILL: connections, memory and
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -14,24 +17,38 @@ from typing import TypeVar
 
 import pytest
 
-from collectors.kafka_records import Sealer
-from collectors.kafka_topic import EXCHANGES, SCORES, SETTLED, Cluster, Consumer, Message, ensure_topics
+from collectors.kafka_records import Sealer, Shipment
+from collectors.kafka_topic import (
+    DEAD_LETTER,
+    EXCHANGES,
+    SCORES,
+    SETTLED,
+    Cluster,
+    Consumer,
+    Message,
+    ensure_topics,
+)
 from collectors.kafka_topic import Producer as KafkaClient
 from collectors.shipper import Shipper
 from collectors.spool import segments
-from collectors.spool_reader import Reader
-from collectors.wire import Capture
+from collectors.spool_reader import Position, Reader
+from collectors.wire import Capture, Gap
 from monitor.app import settled_ranges
 from monitor.config import Config
 from monitor.config_file import load
+from monitor.errors import Unreachable
 from monitor.evidence_log import OFFSET, EvidenceLog
 from monitor.judging import Judging
 from monitor.ledger import Keys, Outcome
 from monitor.publishing import Publishing, position
+from monitor.replica import Replica
+from monitor.scoring_replica import Scoring
 from monitor.settling import Account, Settled, Settling
+from monitor.shadow import legs_of
 from monitor.standing import Standing
 from monitor.store import Store
 from tests.collectors.test_spool import KEY, write
+from tests.collectors.test_wire import capture
 from tests.monitor.test_standing import kept
 from tests.real.kafka_broker import Broker, serving
 
@@ -82,6 +99,7 @@ class Flow:
             producer=self.kept(KafkaClient(self.cluster)),
             hear=lambda: self.settled_topic.poll_now(500, 0.05),
             prepare=lambda: ensure_topics(self.cluster, 3, 3600, 1),
+            clock=lambda: 10 * time.monotonic(),  # its patience is for real networks
         )
 
     def start_scoring(self) -> None:
@@ -137,7 +155,10 @@ class Flow:
     def announce(self) -> None:
         settled = settled_ranges(self.store)
         topic = self.cluster.topic(SETTLED)
-        self.client.send([Message(topic, r.dump().encode(), name.encode()) for name, r in settled.items()])
+        with suppress(Unreachable):
+            self.client.send(
+                [Message(topic, r.dump().encode(), name.encode()) for name, r in settled.items()]
+            )
 
     @property
     def ids(self) -> list[str]:
@@ -164,9 +185,9 @@ def settling(standing: Standing, log: EvidenceLog) -> Settling:
     )
 
 
-async def run(flow: Flow, wanted: int, rng: Random, broker: Broker) -> None:
-    """Until everything is scored; something dies in every third round."""
-    for number in range(200):
+async def run(flow: Flow, wanted: int, rng: Random) -> None:
+    """Until everything is scored and released; something dies in every third round."""
+    for number in range(400):
         flow.shipper.turn()
         await flow.score(commit=rng.random() > 0.2)
         await flow.judge()
@@ -178,7 +199,7 @@ async def run(flow: Flow, wanted: int, rng: Random, broker: Broker) -> None:
             flow.start_shipper()
         if len(flow.ids) == wanted and not segments(flow.spool):
             return
-    pytest.fail(f"{len(flow.ids)} of {wanted} after 200 rounds")
+    pytest.fail(f"{len(flow.ids)} of {wanted}, {len(segments(flow.spool))} segments left")
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -189,7 +210,7 @@ def test_deaths_at_any_moment_lose_nothing_and_count_nothing_twice(
     for name, times in streams.items():
         write(tmp_path / "spool", name, *times)
     flow = Flow(tmp_path, broker)
-    asyncio.run(run(flow, 300, Random(seed), broker))
+    asyncio.run(run(flow, 300, Random(seed)))
     funnel = flow.standing.tally.funnel()
     assert (funnel.scored, funnel.pending, len(set(flow.ids))) == (300, 0, 300)
     lived = flow.standing.engine.snapshot()
@@ -206,3 +227,55 @@ async def drain(flow: Flow, wanted: int) -> None:
     """A monitor that starts with an empty store reads the log from its start."""
     while len(flow.ids) < wanted:
         await flow.judge()
+
+
+def poison(count: int) -> Iterator[tuple[str, bytes]]:
+    """Records that nobody can use, with the reason that each must get."""
+    good = SEALER.seal(b"w0-x", Shipment(Position(), Position(1, 9, 1), Gap("w0-x", "erased", 1)), "zstd")
+    kinds = (
+        ("malformed", b'{"id": "p1", "request": {"messages": [{"role": "us'),
+        ("malformed", bytes(500)),
+        ("unknown_version", good[:2] + b"\x09" + good[3:]),
+        ("unknown_codec", good[:3] + b"\x63" + good[4:]),
+        ("seal_broken", good[:-3] + b"end"),
+    )
+    for number in range(count):
+        yield kinds[number % len(kinds)]
+    yield "too_large", bytes(50 << 20)
+
+
+async def put_aside(config: Config, cluster: Cluster) -> tuple[int, int]:
+    """What a monitor that scores makes of the first partition: usable and unusable records."""
+    replica = Replica(config, cluster, KEY)
+    scoring = Scoring(replica, legs_of(config)[0], None)
+    consumer, producer = Consumer(cluster, EXCHANGES), KafkaClient(cluster)
+    usable = 0
+    while usable < 100:
+        usable += sum(
+            scoring._incoming(record).account.stream != "" for record in consumer.poll_now(256, 0.5)
+        )
+        await replica.send_letters(producer)
+    await consumer.close()
+    producer.close()
+    return usable, replica.dead_letters
+
+
+def test_poison_is_put_aside_with_its_reason_before_anybody_goes_on(tmp_path: Path, broker: Broker) -> None:
+    cluster, bad = Cluster((broker.address,), "t."), list(poison(1000))
+    config = load(overrides={"store.path": str(tmp_path / "e.duckdb"), "candidate.url": "http://127.0.0.1:1"})
+    ensure_topics(cluster, 1, 3600, 1)
+    client, topic = KafkaClient(cluster), cluster.topic(EXCHANGES)
+    for number in range(100):
+        client.send([Message(topic, value, b"w0-x") for _, value in bad[10 * number : 10 * number + 10]])
+        place = Position(1, 100 * (number + 1), number + 1)
+        made = Shipment(Position(1, 100 * number, number), place, capture(number + 1, time.time(), b"{}"))
+        last = bad[-1:] if number == 50 else []
+        client.send([Message(topic, value, b"w0-x") for _, value in last])
+        client.send([Message(topic, SEALER.seal(b"w0-a", made, "lz4"), b"w0-a")])
+    assert asyncio.run(put_aside(config, cluster)) == (100, len(bad))
+    letters = Consumer(cluster, DEAD_LETTER)
+    found = [letter for _ in range(10) for letter in letters.poll_now(1000, 0.3)]
+    asyncio.run(letters.close())
+    client.close()
+    reasons = Counter(dict(letter.headers)["tailgate.reason"].decode() for letter in found)
+    assert reasons == Counter(reason for reason, _ in bad)
