@@ -130,7 +130,7 @@ def test_the_kill_switch_asks_and_then_stops(run: Running, browser: Any) -> None
     page.get_by_label("Yes, stop mirroring now").check()
     page.get_by_role("button", name="Stop mirroring").click()
     page.wait_for_selector("text=Mirroring is off")
-    page.get_by_label("share").fill("1")
+    page.get_by_role("spinbutton", name="share").fill("1")
     page.get_by_label("Yes, mirror this share").check()
     page.get_by_role("button", name="Start mirroring").click()
     page.wait_for_selector("text=Mirroring 100 %")
