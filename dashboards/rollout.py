@@ -265,12 +265,13 @@ SPEED = Row(
         ),
         Panel(
             "Output tokens per answer",
-            "Per arm. A ratio of two or one half: thinking mode, stop strings, chat template.",
+            "Per arm, of the answers whose server reports tokens (a stream only where its client asks for usage)."
+            " A ratio of two or one half: thinking mode, stop strings, chat template.",
             "short",
             (
                 Query(
                     f'sum by (route, role) (rate(tailgate_tokens_total{{{ROUTE},token_type="output"}}[$__rate_interval]))'
-                    f" / sum by (route, role) (rate(tailgate_responses_total{{{ROUTE}}}[$__rate_interval]))",
+                    f" / sum by (route, role) (rate(tailgate_time_per_output_token_seconds_count{{{ROUTE}}}[$__rate_interval]))",
                     "{{role}}",
                 ),
             ),

@@ -32,7 +32,7 @@ PLANTED_SHARE = 0.06
 FAULT_RATE = 0.9
 TOKEN_ENV = "TAILGATE_TOKEN"  # noqa: S105  a name
 """Environment variable with the token that an address beyond loopback asks for."""
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 SETTLE_SECONDS = 30.0
 Json = dict[str, Any]
 

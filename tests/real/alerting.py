@@ -124,10 +124,9 @@ def quick_alertmanager(url: str) -> Json:
     return config
 
 
-def _prometheus(rules: list[str], targets: Mapping[str, str], alertmanager: str) -> Json:
+def _prometheus(rules: list[str], targets: Mapping[str, str], alertmanager: str, every: str) -> Json:
     return {
-        # Two seconds: a monitor with all its labels takes half a second of a busy core per page.
-        "global": {"scrape_interval": "2s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": every, "evaluation_interval": "1s"},
         "rule_files": rules,
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
         "scrape_configs": [
@@ -138,13 +137,16 @@ def _prometheus(rules: list[str], targets: Mapping[str, str], alertmanager: str)
 
 
 @contextmanager
-def alerting(targets: Mapping[str, str], directory: Path) -> Iterator[Alerting]:
-    """Both servers, scraping `targets` (job: address)."""
+def alerting(targets: Mapping[str, str], directory: Path, every: str = "2s") -> Iterator[Alerting]:
+    """Both servers, scraping `targets` (job: address).
+
+    `every` two seconds: a monitor with all its labels takes half a second of a busy core per page.
+    """
     at, am = (f"127.0.0.1:{port}" for port in free_ports(2))
     with ExitStack() as stack:
         kept, url = stack.enter_context(inbox())
         prometheus, manager = directory / "prometheus.yaml", directory / "alertmanager.yaml"
-        prometheus.write_text(yaml.safe_dump(_prometheus(quick_rules(directory), targets, am)))
+        prometheus.write_text(yaml.safe_dump(_prometheus(quick_rules(directory), targets, am, every)))
         manager.write_text(yaml.safe_dump(quick_alertmanager(url)))
         commands = (
             [program("prometheus-alertmanager"), f"--config.file={manager}", f"--storage.path={directory}/am",

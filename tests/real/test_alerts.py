@@ -67,12 +67,13 @@ def test_the_page_carries_numbers_and_the_next_command(faulty: Route) -> None:
 
 def test_every_dashboard_expression_returns_data(faulty: Route) -> None:
     faulty.traffic.join(90)
-    empty = [
-        (name, expression)
-        for name, expression in EXPRESSIONS
-        if not any(word in expression for word in EMPTY) and not faulty.alerting.query(filled(expression))
-    ]
-    assert empty == []
+
+    def returns(expression: str) -> bool:
+        # A scrape that a busy machine answers late leaves a hole of one interval.
+        return eventually(lambda: bool(faulty.alerting.query(filled(expression))), 10)
+
+    wanted = [(name, e) for name, e in EXPRESSIONS if not any(word in e for word in EMPTY)]
+    assert [(name, expression) for name, expression in wanted if not returns(expression)] == []
 
 
 def test_no_panel_of_the_drawn_dashboards_is_empty(faulty: Route, tmp_path: Path) -> None:
