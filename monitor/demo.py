@@ -229,8 +229,8 @@ async def _send_one(
 async def play(stage: Stage, plan: Plan, show: Callable[[Json, Sent], None]) -> tuple[Json, Sent]:
     """Send the traffic, show the verdict as it grows, wait until all is scored; the final verdict."""
     sent = Sent()
-    # Idle connections are left before the monitor closes them (uvicorn: after five seconds, as httpx does).
-    limits = httpx.Limits(keepalive_expiry=2)
+    # A connection per question: on a busy machine an idle one is closed by the monitor just as it is used again.
+    limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(
         base_url=stage.urls["monitor"], timeout=10, trust_env=False, limits=limits
     ) as monitor:
