@@ -127,6 +127,10 @@ $(RIVALS):
 test-real: $(STAMP) vllm ## everything against real servers: contract, clients, mirrored requests (8 min)
 	$(BIN)/python -m pytest -q -m real tests/real
 
+.PHONY: failures
+failures: $(STAMP) ## live from the sidecar to Alertmanager's webhook: seven failures, a healthy twin, alerts on Tailgate (8 min)
+	TAILGATE_FAILURES=1 $(BIN)/python -m pytest -q tests/scenarios/test_live_failures.py tests/real/test_alerts_on_tailgate.py
+
 # vLLM pins torch, numpy and pydantic, hence a venv of its own. torchvision, torchaudio and torchcodec come
 # built for another torch and break the import of every model class; text models do not need them.
 vllm: .venv-vllm/.installed ## real vLLM on CPU for tests/real (4 min, 3.5 GB)

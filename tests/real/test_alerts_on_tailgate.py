@@ -28,7 +28,13 @@ from tests.real.product import Product, sidecar
 from tests.real.routes import end, raised, sending, targets
 from tests.standin.process import running_standin
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    # Four routes for minutes, with waits that a busy machine outlasts: `make test` has no room for them.
+    pytest.mark.skipif("TAILGATE_FAILURES" not in os.environ, reason="make failures"),
+]
 
 SECONDS = 40.0
 WAIT = 70.0
