@@ -82,8 +82,14 @@ def running(port: int) -> float:
     return sum(sample.value for sample in samples if sample.name == "vllm:num_requests_running")
 
 
-def settled(product: Product) -> dict[str, Any]:
-    eventually(lambda: product.funnel()["pending"] == 0)
+def settled(product: Product, asked: int) -> dict[str, Any]:
+    """The funnel once all that was asked has arrived in it and ended."""
+
+    def ended() -> bool:
+        funnel = product.funnel()
+        return bool(funnel["eligible"] >= asked and funnel["pending"] == 0)
+
+    eventually(ended)
     return product.funnel()
 
 
@@ -97,8 +103,12 @@ class Story:
     """One Tailgate, one baseline, and the candidates that come and go on one port."""
 
     def __init__(self, product: Product, port: int) -> None:
-        self.product, self.port = product, port
-        self.began = settled(product)
+        self.product, self.port, self.asked = product, port, 0
+        self.began = settled(product, 0)
+
+    def ask(self, count: int, words: int = 0) -> None:
+        ask(self.product, count, words)
+        self.asked += count
 
     def until_known(self, root: str) -> None:
         """Until the monitor knows who serves there and what it can do."""
@@ -107,7 +117,7 @@ class Story:
 
     def phase(self) -> Seen:
         """What happened since the last phase ended."""
-        before, after = self.began, settled(self.product)
+        before, after = self.began, settled(self.product, self.asked)
         self.began = after
         grown = {r: n - before["skipped"].get(r, 0) for r, n in after["skipped"].items()}
         verdict = self.product.verdict()[1]
@@ -126,25 +136,25 @@ def phases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
         story = Story(product, port)
         with candidate(port, "--root", "one", token=0.1) as process:
             story.until_known("one")
-            ask(product, 8)
+            story.ask(8)
             seen["healthy"] = story.phase()
-            ask(product, 8)  # answered by the baseline; the candidate takes seconds
+            story.ask(8)  # answered by the baseline; the candidate takes seconds
             eventually(lambda: running(port) >= 4)
             process.kill()
-        ask(product, 8)
+        story.ask(8)
         seen["crash"] = story.phase()
         with candidate(port, "--root", "two"):
             story.until_known("two")
-            ask(product, 8)
+            story.ask(8)
             seen["other weights"] = story.phase()
         with candidate(port, "--root", "two", "--max-model-len", "60"):
             eventually(lambda: up(product))
-            ask(product, 4)
-            ask(product, 8, words=200)
+            story.ask(4)
+            story.ask(8, words=200)
             seen["short"] = story.phase()
         with candidate(port, "--root", "two", "--fault", "all:shed"):
             eventually(lambda: up(product))
-            ask(product, 24)
+            story.ask(24)
             seen["503 storm"] = story.phase()
     return seen
 
