@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
@@ -18,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from collectors.admin import Admin
-from collectors.counters import CELL, Board
+from collectors.counters import Board
 from collectors.intake import Intake
 from collectors.serving import listener, shown
 from collectors.settings import Settings
@@ -111,12 +110,6 @@ def configured(
 
 
 async def _beat(worker: Worker) -> None:
-    """Gauges for the admin port."""
-    cells, writer = worker.cells, worker.writer
     while True:
-        cells[CELL["gauge:heartbeat"]] = time.monotonic_ns()
-        cells[CELL["gauge:in_flight"]] = worker.admission.observing
-        cells[CELL["gauge:queue_items"]] = len(writer)
-        cells[CELL["gauge:queue_bytes"]] = max(0, worker.admission.held)
-        cells[CELL["gauge:spool_bytes"]] = writer.used
+        worker.publish(worker.admission.observing)
         await asyncio.sleep(_BEAT_SECONDS)

@@ -128,16 +128,20 @@ class Worker:
         splicer.abort()
         await asyncio.sleep(0)
 
+    def publish(self, in_flight: int) -> None:
+        """Gauges for the admin port."""
+        cells, writer = self.cells, self.writer
+        cells[CELL["gauge:heartbeat"]] = time.monotonic_ns()
+        cells[CELL["gauge:in_flight"]] = in_flight
+        cells[CELL["gauge:queue_items"]] = len(writer)
+        cells[CELL["gauge:queue_bytes"]] = max(0, self.admission.held)
+        cells[CELL["gauge:spool_bytes"]] = writer.used
+
     async def _beat(self, splicer: Splicer) -> None:
         """Gauges for the admin port, and a sign of life for the parent."""
-        cells, writer = self.cells, self.writer
         while True:
-            cells[CELL["gauge:heartbeat"]] = time.monotonic_ns()
-            cells[CELL["gauge:in_flight"]] = self.admission.in_flight
-            cells[CELL["gauge:queue_items"]] = len(writer)
-            cells[CELL["gauge:queue_bytes"]] = max(0, self.admission.held)
-            cells[CELL["gauge:spool_bytes"]] = writer.used
-            splicer.overhead.publish(cells)
+            self.publish(self.admission.in_flight)
+            splicer.overhead.publish(self.cells)
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
 

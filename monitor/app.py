@@ -100,10 +100,7 @@ async def _serve(
     place: Place | None,
 ) -> None:
     async with AsyncExitStack() as stack:
-        candidate, replay = legs_of(config)
-        for leg in (candidate, replay):
-            if leg is not None:
-                await stack.enter_async_context(leg)
+        candidate, replay = await entered(stack, config)
         metrics = Metrics(config.route.name, config.segments_limit)
         metrics.reloaded(time.time(), ok=True)
         routine = Routine(config, standing.store, place, metrics.exported) if place else None
@@ -134,6 +131,15 @@ async def _serve(
         await serve(tasks, http_server(config, service), service.reload_quietly)
     if batch := standing.final_batch():
         standing.store.commit(batch)
+
+
+async def entered(stack: AsyncExitStack, config: Config) -> tuple[Leg, Leg | None]:
+    """The legs to candidate and replay, open until `stack` is closed."""
+    candidate, replay = legs_of(config)
+    for leg in (candidate, replay):
+        if leg is not None:
+            await stack.enter_async_context(leg)
+    return candidate, replay
 
 
 def evaluations_of(config: Config, count: Callable[[str, int], None]) -> Evaluations | None:

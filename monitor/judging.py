@@ -22,12 +22,20 @@ from monitor.ledger import (
     token_maker,
 )
 from monitor.pairing import Paired
-from monitor.records import Exchange, Pair
+from monitor.records import Completion, Exchange, Message, Pair, Request
 from monitor.redaction import Cleaning, Token
 from monitor.reference import Rules
 from monitor.scoring import Scored, score_pair
 from monitor.segments import segments_of
 from monitor.vault import Vault
+
+_QUESTION = "Quel temps fait-il, and what is the weather like over there tomorrow?"
+_WARM_UP = Exchange(
+    "warm-up",
+    0.0,
+    Request("chat", {}, (Message("user", _QUESTION),)),
+    Completion(text="Il fait beau, said the man in the street, mañana también."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,10 @@ class Judging:
     def __post_init__(self) -> None:
         object.__setattr__(self, "token", token_maker(self.keys.secret))
         object.__setattr__(self, "vault", Vault(self.keys.secret))
+
+    def load_models(self) -> None:
+        """Score one made-up pair, so that no real one waits for models to load."""
+        self.judge(Paired(_WARM_UP, Pair(_WARM_UP, _WARM_UP.baseline)))
 
     def judge(self, paired: Paired) -> Outcome:
         """Scores of a pair, or why there is none."""

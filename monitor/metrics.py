@@ -72,6 +72,7 @@ class Metrics:
         self._segment_families()
         self._answer_families()
         self._own_families()
+        self._privacy_families()
         self.registry.register(Gauges(route, self.segments, lambda: self.board))
 
     def _segment_families(self) -> None:
@@ -149,9 +150,6 @@ class Metrics:
             ["scorer", "error_type"],
             registry=registry,
         )
-        self._redactions = Counter(
-            "tailgate_redactions", "Secrets replaced before anything was stored.", ["kind"], registry=registry
-        )
         self._probe_results = Counter(
             "tailgate_probe_results",
             "Results of probe runs that were sent here, by pack and verdict.",
@@ -159,22 +157,6 @@ class Metrics:
             registry=registry,
         )
         self._packs: set[str] = set()
-        self._redaction_failures = Counter(
-            "tailgate_redaction_failures",
-            "Texts that could not be redacted; they were not stored.",
-            registry=registry,
-        )
-        self._erasures = Counter(
-            "tailgate_erasures", "Requests to forget a data subject that were carried out.", registry=registry
-        )
-        self._erased = Counter(
-            "tailgate_erased_pairs", "Pairs deleted because their subject asked.", registry=registry
-        )
-        self._purge_time = Gauge(
-            "tailgate_purge_last_success_timestamp_seconds",
-            "When retention was last enforced.",
-            registry=registry,
-        )
         self._reload = Gauge(
             "tailgate_config_last_reload_successful",
             "Whether the last configuration reload worked.",
@@ -213,6 +195,29 @@ class Metrics:
             registry=registry,
         )
         build.labels(importlib.metadata.version("tailgate"), platform.python_version()).set(1)
+
+    def _privacy_families(self) -> None:
+        """What was done about people's data."""
+        registry = self.registry
+        self._redactions = Counter(
+            "tailgate_redactions", "Secrets replaced before anything was stored.", ["kind"], registry=registry
+        )
+        self._redaction_failures = Counter(
+            "tailgate_redaction_failures",
+            "Texts that could not be redacted; they were not stored.",
+            registry=registry,
+        )
+        self._erasures = Counter(
+            "tailgate_erasures", "Requests to forget a data subject that were carried out.", registry=registry
+        )
+        self._erased = Counter(
+            "tailgate_erased_pairs", "Pairs deleted because their subject asked.", registry=registry
+        )
+        self._purge_time = Gauge(
+            "tailgate_purge_last_success_timestamp_seconds",
+            "When retention was last enforced.",
+            registry=registry,
+        )
 
     def reloaded(self, time: float, *, ok: bool) -> None:
         """Record a configuration reload."""

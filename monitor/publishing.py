@@ -8,6 +8,7 @@ know repeats by their positions.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import time
@@ -96,7 +97,7 @@ class Publishing:
 
     async def _sent(self, records: Sequence[bytes]) -> None:
         """Until they are acknowledged: what waits meanwhile waits on the topic."""
-        for attempt in range(1_000_000):
+        for attempt in itertools.count():
             try:
                 await asyncio.to_thread(self._send_all, records)
             except Unreachable as error:

@@ -16,8 +16,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from collectors.spool import load_key
-from monitor.app import housekeeping, http_server, serve, server_of
-from monitor.candidate import Leg
+from monitor.app import entered, housekeeping, http_server, serve, server_of
 from monitor.config import Config
 from monitor.evidence_replica import Evidence
 from monitor.http.plain import plain_application
@@ -28,7 +27,6 @@ from monitor.replica import Replica, cluster_of
 from monitor.replica_metrics import ReplicaMetrics, registry_of
 from monitor.scoring_replica import Scoring
 from monitor.service import Service
-from monitor.shadow import legs_of
 from monitor.standing import Standing
 from monitor.store import Store
 
@@ -58,7 +56,7 @@ async def _score(replica: Replica) -> None:
     """A monitor without evidence: it has metrics and health, and no verdict to give."""
     config = replica.config
     async with AsyncExitStack() as stack:
-        scoring = Scoring(replica, *await _entered(stack, config))
+        scoring = Scoring(replica, *await entered(stack, config))
         app = plain_application(registry_of(config.route.name, replica.measures), scoring.not_ready)
         await serve(
             scoring.tasks(), server_of(app, config.http.listen), _nothing_to_reload, scoring.publishing.close
@@ -72,7 +70,7 @@ async def _judge(
     """The owner of a store, which may score as well."""
     config = replica.config
     async with AsyncExitStack() as stack:
-        candidate, replay = await _entered(stack, config)
+        candidate, replay = await entered(stack, config)
         metrics = Metrics(config.route.name, config.segments_limit)
         metrics.registry.register(ReplicaMetrics(config.route.name, replica.measures))
         metrics.reloaded(time.time(), ok=True)
@@ -97,14 +95,6 @@ async def _judge(
         if scoring is not None:
             await scoring.close()
         await evidence.close()
-
-
-async def _entered(stack: AsyncExitStack, config: Config) -> tuple[Leg, Leg | None]:
-    candidate, replay = legs_of(config)
-    for leg in (candidate, replay):
-        if leg is not None:
-            await stack.enter_async_context(leg)
-    return candidate, replay
 
 
 def _nothing_to_reload() -> None:

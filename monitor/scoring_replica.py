@@ -21,11 +21,9 @@ from monitor.ledger import Keys, Outcome
 from monitor.pairing import Paired, Pairing
 from monitor.pipeline import Incoming, Pipeline
 from monitor.publishing import Publishing, position
-from monitor.records import Pair
 from monitor.reference import rules_of
 from monitor.replica import Replica, codec_of, max_record_bytes, topics_of
 from monitor.score_records import VERSION, ScoreRecord
-from monitor.service import WARM_UP
 from monitor.settling import Account
 
 log = logging.getLogger("tailgate.scoring")
@@ -154,11 +152,8 @@ class Scoring:
     def _count_events(self, result: str, count: int) -> None:
         self._events[result] += count
 
-    def _load_models(self) -> None:
-        self._judging.judge(Paired(WARM_UP, Pair(WARM_UP, WARM_UP.baseline)))
-
     async def _feed(self) -> None:
-        await self.pipeline.warm_up(self._load_models)
+        await self.pipeline.warm_up(self._judging.load_models)
         self._loaded = True
         await topics_of(self._replica)
         while True:

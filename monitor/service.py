@@ -24,7 +24,7 @@ from monitor.ledger import Kept, Outcome
 from monitor.metrics import Metrics
 from monitor.outlook import board_of, verdict_of
 from monitor.pairing import Paired
-from monitor.records import Arm, Completion, Exchange, Message, Pair, Request, Verdict
+from monitor.records import Arm, Exchange, Verdict
 from monitor.reference import rules_of
 from monitor.settling import Settling
 from monitor.standing import Standing
@@ -40,13 +40,6 @@ STALE_SECONDS = 7 * 86_400.0
 DAY_SECONDS = 86_400.0
 LATE_SECONDS = 900.0
 """An erased subject's last request may be at the candidate this long."""
-_QUESTION = "Quel temps fait-il, and what is the weather like over there tomorrow?"
-WARM_UP = Exchange(
-    "warm-up",
-    0.0,
-    Request("chat", {}, (Message("user", _QUESTION),)),
-    Completion(text="Il fait beau, said the man in the street, mañana también."),
-)
 
 
 class Service:
@@ -81,7 +74,7 @@ class Service:
 
     def load_models(self) -> None:
         """Score one made-up pair, so that no real one waits for models to load."""
-        self._judging.judge(Paired(WARM_UP, Pair(WARM_UP, WARM_UP.baseline)))
+        self._judging.load_models()
 
     def attach(self, settling: Settling) -> None:
         """The flow comes last: it needs the service, and the service shows its state."""
