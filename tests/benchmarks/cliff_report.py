@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from tests.benchmarks import markdown
 
 Json = Mapping[str, Any]
 
@@ -12,21 +14,6 @@ def report(found: Json) -> str:
     """One page: expectations, verdicts, pairs and tokens per decision, then a table per candidate."""
     parts = [_head(found), _checks(found), _verdicts(found), _alarms(found), *_groups(found)]
     return "\n\n".join(parts) + "\n"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [_row(head), _row(["---"] * len(head)), *(_row([_cell(c) for c in row]) for row in rows)]
-    return "\n".join(lines)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.3g}" if isinstance(value, float) else str(value).replace("|", "\\|")
 
 
 def _head(found: Json) -> str:
@@ -45,7 +32,7 @@ def _head(found: Json) -> str:
 
 def _checks(found: Json) -> str:
     rows = [("yes" if c["holds"] else "**no**", c["what"], c["detail"]) for c in found["checks"]]
-    return "## Expected\n\n" + _table(("holds", "what", "diverged rows"), rows)
+    return "## Expected\n\n" + markdown.table(("holds", "what", "diverged rows"), rows)
 
 
 def _verdicts(found: Json) -> str:
@@ -71,7 +58,7 @@ def _verdicts(found: Json) -> str:
         "worst group",
     )
     note = "Drop in nats per token; p: a permutation test of whether the groups' mean drops differ at all."
-    return f"## Candidates\n\n{_table(head, rows)}\n\n{note}"  # fmt: skip
+    return f"## Candidates\n\n{markdown.table(head, rows)}\n\n{note}"  # fmt: skip
 
 
 def _worst(each: Json) -> str | None:
@@ -104,7 +91,7 @@ def _alarms(found: Json) -> str:
         "middle 95 % of draws; `generate` is the first page signal that needs the candidate's own answer. Tokens are what it "
         "computes; the replay that forcing needs is the baseline's work and the same for both."
     )
-    return f"## Pairs and tokens until the alarm\n\n{_table(head, rows)}\n\n{note}"
+    return f"## Pairs and tokens until the alarm\n\n{markdown.table(head, rows)}\n\n{note}"
 
 
 def _pairs(found: Json, longest: int | None) -> str:
@@ -118,7 +105,7 @@ def _groups(found: Json) -> Iterator[str]:
     for name, each in found["candidates"].items():
         rows = [_group(group, row) for group, row in [*each["groups"].items(), ("all", each["all"])]]
         head = ("group", "pairs", "agree", "drop [95 %]", "confidence", "valid JSON", "sums right", "own script", "p50 s", "p99 s")  # fmt: skip
-        yield f"## {name}\n\nBaseline → candidate where both are measured.\n\n{_table(head, rows)}"
+        yield f"## {name}\n\nBaseline → candidate where both are measured.\n\n{markdown.table(head, rows)}"
 
 
 def _group(name: str, row: Json) -> tuple[object, ...]:
@@ -140,7 +127,9 @@ def _group(name: str, row: Json) -> tuple[object, ...]:
 
 
 def _arrow(found: Json | None) -> str | None:
-    return None if found is None else f"{_cell(found['baseline'])} → {_cell(found['candidate'])}"
+    return (
+        None if found is None else f"{markdown.cell(found['baseline'])} → {markdown.cell(found['candidate'])}"
+    )
 
 
 def _range(found: Json | None) -> str | None:

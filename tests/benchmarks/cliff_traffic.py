@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,9 +27,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from monitor.candidate import MARKER
-from monitor.standin.server import listening
 from tests.benchmarks.runs import CORPORA
 from tests.real.vllm_server import Server
+from tests.standin.running import on_a_thread
 
 REQUESTS = CORPORA / "requests"
 MAX_TOKENS = 32
@@ -161,17 +160,8 @@ def playing(recording: Path) -> Iterator[str]:
     server = uvicorn.Server(
         uvicorn.Config(_player(rows), log_level="warning", lifespan="off", timeout_keep_alive=300)
     )
-    bound = listening("127.0.0.1", 0)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.005)
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        bound.close()
+    with on_a_thread(server) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def _player(rows: Mapping[str, Row]) -> Starlette:

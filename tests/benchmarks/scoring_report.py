@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from tests.benchmarks import markdown
 
 Json = Mapping[str, Any]
 
@@ -22,21 +24,6 @@ def report(found: Json) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [_row(head), _row(["---"] * len(head)), *(_row([_cell(c) for c in row]) for row in rows)]
-    return "\n".join(lines)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return str(value).replace("|", "\\|")
-
-
 def _head(found: Json) -> str:
     return (
         f"# Scoring on published outputs\n\n{found['pairs_listed']} pairs of models, {found['pairs_scored']} pairs of "
@@ -46,13 +33,13 @@ def _head(found: Json) -> str:
 
 def _checks(found: Json) -> str:
     rows = [("yes" if c["holds"] else "**no**", c["what"], c["detail"]) for c in found["checks"]]
-    return "## Acceptance list\n\n" + _table(("holds", "what", "measured"), rows)
+    return "## Acceptance list\n\n" + markdown.table(("holds", "what", "measured"), rows)
 
 
 def _truth(found: Json) -> str:
     confusion = found["confusion"]
     states = ("diverged", "inconclusive", "ok")
-    table = _table(
+    table = markdown.table(
         ("truth", *states), ((name, *(row.get(s, 0) for s in states)) for name, row in confusion.items())
     )
     return "\n\n".join(
@@ -101,7 +88,9 @@ def _controls(found: Json) -> str:
         (f["pair"], f["floor"], f["excess"], ", ".join(f["answer_alarms"]) or "none")
         for f in found["controls_with_noise_floor"]
     ]
-    table = _table(("with the same-weights run as control arm", "floor", "excess", "`answer` alarms"), rows)
+    table = markdown.table(
+        ("with the same-weights run as control arm", "floor", "excess", "`answer` alarms"), rows
+    )
     return "\n".join(lines) + "\n\n" + table
 
 
@@ -143,7 +132,7 @@ def _noise(found: Sequence[Json]) -> str:
         for line in found
     ]
     head = ("pair", "kind", "pairs", "differ", "lost", "won", "lengths", "`answer` alarm")
-    return _CONTRADICTION.format(table=_table(head, rows))
+    return _CONTRADICTION.format(table=markdown.table(head, rows))
 
 
 def _rivals(found: Json) -> str:
@@ -156,8 +145,8 @@ def _rivals(found: Json) -> str:
         for name, rule in found.items()
         if name != "evidently"
     ]
-    table = _table(("rule", "regressions found", "alarms without a regression"), rows)
-    preset = _table(
+    table = markdown.table(("rule", "regressions found", "alarms without a regression"), rows)
+    preset = markdown.table(
         ("Evidently DataDriftPreset", "drifted columns", "columns"),
         (
             (pair, ", ".join(_drifted(answer)) or answer.get("skipped", "none"), answer.get("columns", ""))
@@ -179,4 +168,4 @@ def _cost(found: Json) -> str:
         f"Measured at {found['measured']['commit']}, load {found['measured']['machine']['load_average']}."
     )
     rows = [(name, cost["median_us"], cost["p99_us"]) for name, cost in found["signals"].items()]
-    return head + "\n\n" + _table(("signal alone", "median µs", "p99 µs"), rows)
+    return head + "\n\n" + markdown.table(("signal alone", "median µs", "p99 µs"), rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any
 
 import jsonschema
 import kubernetes_validate
-import pytest
 import yaml
 
 from helm.__main__ import CHART, ROOT
+from tests.deploy.tools import absent
 
 Json = dict[str, Any]
 HELM = ROOT / ".cache" / "helm" / "helm" / "helm"
@@ -27,10 +26,7 @@ KUBERNETES = "1.35"
 def tool(path: Path) -> Path:
     """A binary that `make .cache/helm` installs; skipped where missing, a failure in CI."""
     if not path.exists():
-        words = f"{path} is missing (make .cache/helm)"
-        if os.environ.get("CI"):
-            pytest.fail(words)
-        pytest.skip(words)
+        absent(f"{path} is missing (make .cache/helm)")
     return path
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -18,14 +19,19 @@ PACKAGES = {
 }
 
 
+def absent(words: str) -> NoReturn:
+    """Something is not installed: a skip, in CI a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(words)
+    pytest.skip(words)
+
+
 def program(name: str) -> str:
     """Path of an installed program."""
     found = shutil.which(name)
     if found is None:
         words = f"{name} is not installed (apt-get install --no-install-recommends {PACKAGES[name]})"
-        if os.environ.get("CI"):
-            pytest.fail(words)
-        pytest.skip(words)
+        absent(words)
     return found
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from collectors.admission import Admission, Exchange, Renderer
+from collectors.admission import Admission, Renderer
 from collectors.counters import DROPPED, Board
 from collectors.observer import Observer
 from collectors.rewriting import with_host
 from collectors.settings import Boost, Settings
+from tests.fuzz.sink import Sink
 
 COVERS: Final = ("collectors.observer", "collectors.rewriting")
 ENDS: Final = ("client_left", "upstream_reset", "upstream_closed", "shutdown")
@@ -69,20 +70,6 @@ SEEDS: Final = (
 )
 
 
-class _Sink:
-    """What the queue is to the admission."""
-
-    def __init__(self) -> None:
-        self.items: list[Exchange] = []
-        self.released = self.used = 0
-
-    def offer(self, item: Exchange) -> None:
-        self.items.append(item)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-
 def _reads(data: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at < len(data):
@@ -93,7 +80,7 @@ def _reads(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def run(data: bytes) -> None:
     """Raises where the books do not balance, or whatever the observer raises."""
-    board, sink = Board(1, 1.0), _Sink()
+    board, sink = Board(1, 1.0), Sink()
     admission = Admission(SETTINGS, board, 0, sink, lambda: 0.0)
     observer = Observer(admission)
     for now, (direction, read) in enumerate(_reads(data)):
@@ -110,7 +97,7 @@ def run(data: bytes) -> None:
     _check(board, admission, sink)
 
 
-def _check(board: Board, admission: Admission, sink: _Sink) -> None:
+def _check(board: Board, admission: Admission, sink: Sink) -> None:
     dropped = sum(board.total(f"dropped:{reason}") for reason in DROPPED)
     if board.total("sampled") != dropped + len(sink.items):
         raise AssertionError(f"{board.total('sampled')} sampled, {dropped} dropped, {len(sink.items)} kept")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from collectors.admission import Admission, Exchange
+from collectors.admission import Admission
 from collectors.counters import DROPPED, Board
 from collectors.observer import Observer
 from collectors.reassembly import MAX_HOLE_BYTES, Connections
 from collectors.settings import Settings
 from tests.collectors.test_reassembly import ACK, ASK, FIN, PORT, RST, START, SYN, packet
+from tests.fuzz.sink import Sink
 
 COVERS: Final = ("collectors.reassembly",)
 SETTINGS: Final = Settings(
@@ -37,21 +38,9 @@ SEEDS: Final = (
 )  # fmt: skip
 
 
-class _Sink:
-    def __init__(self) -> None:
-        self.items: list[Exchange] = []
-        self.released = self.used = 0
-
-    def offer(self, item: Exchange) -> None:
-        self.items.append(item)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-
 def run(data: bytes) -> None:
     """Raises where the books do not balance, or whatever the code under test raises."""
-    board, sink = Board(1, 1.0), _Sink()
+    board, sink = Board(1, 1.0), Sink()
     admission = Admission(SETTINGS, board, 0, sink, lambda: 0.0)
     connections = Connections(PORT, lambda: Observer(admission, "packets"), limit=4)
     at = now = 0

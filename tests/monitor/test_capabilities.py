@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -15,6 +14,7 @@ from monitor.candidate import Leg
 from monitor.capabilities import Abilities, Capabilities, capabilities_of, shortcomings, words
 from monitor.capability_probe import probe
 from monitor.config_file import load
+from tests.monitor.loopback import serving
 from tests.standin.process import running_standin
 
 EVERYTHING = Abilities(True, True, True, True, True, True)
@@ -48,13 +48,8 @@ class _Strict(BaseHTTPRequestHandler):
 
 @contextmanager
 def strict_server() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Strict)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(_Strict) as url:
+        yield url
 
 
 def probed(candidate: str, replay: str) -> Capabilities | None:

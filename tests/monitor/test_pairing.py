@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TypeVar
 
 import pytest
@@ -17,6 +16,7 @@ from monitor.config_file import load
 from monitor.openai_api import parse_request
 from monitor.pairing import Paired, Pairing
 from monitor.records import Completion, Exchange
+from tests.monitor.loopback import serving
 from tests.standin.process import running_standin
 
 T = TypeVar("T")
@@ -45,13 +45,8 @@ def answering(status: int) -> Iterator[str]:
         def log_request(self, *_: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 def with_leg(url: str, use: Callable[[Leg], Awaitable[T]]) -> T:

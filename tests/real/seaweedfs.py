@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import time
@@ -12,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from monitor.demo import free_ports
+from tests.deploy.tools import absent
 
 WEED = Path(__file__).parents[2] / ".cache" / "seaweedfs" / "bin" / "weed"
 KEY, SECRET = "tailgate", "tailgate-secret"
@@ -30,27 +32,14 @@ _IDENTITY = {
 def program() -> Path:
     """Where `weed` lies; skips without it, fails in CI."""
     if not WEED.exists():
-        if os.environ.get("CI"):
-            pytest.fail("SeaweedFS is not installed: make .cache/seaweedfs/.installed")
-        pytest.skip("no SeaweedFS: make .cache/seaweedfs/.installed")
+        absent("no SeaweedFS: make .cache/seaweedfs/.installed")
     return WEED
-
-
-def _ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 @contextmanager
 def serving(directory: Path) -> Iterator[str]:
     """`host:port` of the S3 API."""
-    ports = _ports(2 * len(_PARTS))
+    ports = free_ports(2 * len(_PARTS))
     identity = directory / "s3.json"
     identity.write_text(json.dumps(_IDENTITY))
     (directory / "data").mkdir()

@@ -7,7 +7,6 @@ must name the segment and the signal while the median segment of that dimension 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import ChainMap
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from monitor.demo import Plan
 from monitor.standin.traffic import traffic
 from tests.deploy.tools import DEPLOY
 from tests.real.alerting import Alerting, alerting, eventually
-from tests.real.routes import raised, sending, targets
+from tests.real.routes import failures, raised, sending, targets
 from tests.standin.process import running_standin
 
 pytestmark = [
@@ -31,7 +30,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(360),
     # Eight routes are six minutes of CPU: three on two quiet cores, which `make test` has no room for.
-    pytest.mark.skipif("TAILGATE_FAILURES" not in os.environ, reason="make failures"),
+    failures,
 ]
 
 SECONDS = 22.0
