@@ -84,6 +84,11 @@ def changes(store: Store) -> list[tuple[float, str]]:
     return [(since, identity) for since, identity in rows]
 
 
+def probes(store: Store, until: float) -> list[Row]:
+    """Latest result of every probe, findings first: (time, pack, probe, verdict, baseline, candidate, change)."""
+    return store.query("report_probes", {"until": until})
+
+
 def store_labels(store: Store, rows: Sequence[Row]) -> None:
     """Delayed labels: (id, received_at, source, baseline_correct, candidate_correct)."""
     for pair_id, at, source, baseline, candidate in rows:

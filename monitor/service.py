@@ -214,6 +214,10 @@ class Service:
         """What both servers were found to offer."""
         return self._standing.capabilities
 
+    def probes(self) -> Sequence[tuple[Any, ...]]:
+        """Latest result of every probe that `tailgate probe --monitor` sent."""
+        return archive.probes(self._standing.store, time.time())
+
     def about(self, segment: str) -> Mapping[str, Sequence[tuple[Any, ...]]]:
         """History, reasons and alarms of one segment since the last candidate change."""
         return archive.about(self._standing.store, segment, self._standing.display.first_seq)

@@ -50,6 +50,7 @@ class Service(Protocol):
     def note(self, action: str, detail: str) -> None: ...
     def changes(self) -> Sequence[tuple[float, str]]: ...
     def capabilities(self) -> Capabilities: ...
+    def probes(self) -> Sequence[tuple[Any, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,7 @@ class Pages:
             map=by_dimension(board.verdict.segments),
             changes=await run_in_threadpool(self._service.changes),
             capabilities=await run_in_threadpool(self._service.capabilities),
+            probes=await run_in_threadpool(self._service.probes),
             now=time.time(),
         )
 

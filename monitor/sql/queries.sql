@@ -60,6 +60,8 @@ UPDATE scores SET explanation = '' WHERE explanation <> '' AND seq IN (SELECT se
 DELETE FROM trail WHERE time < $before;
 -- name: purge_events
 DELETE FROM events WHERE time < $before;
+-- name: purge_probes
+DELETE FROM probes WHERE time < $before;
 
 -- name: subject_pairs
 SELECT seq, id, received_at, segments, operation, collector, flags, baseline, candidate, replay, texts

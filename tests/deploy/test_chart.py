@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from helm.__main__ import CHART, made
 from monitor.cli import COMMANDS, tailgate
 from monitor.config import Config
+from monitor.probes.pack import NAMES
 from tests.deploy.chart import VALUES, check, containers, helm, of_kind, pods, rendered, unrestricted
 from tests.deploy.tools import DEPLOY, output
 
@@ -69,9 +71,6 @@ def test_the_configuration_in_the_config_map_is_accepted(values: Path) -> None:
 def test_every_container_calls_a_command_and_options_that_exist(values: Path) -> None:
     called = [c["args"] for _, pod in pods(rendered(values)) for c in containers(pod) if "command" not in c]
     for name, *options in called:
-        # These come with their own parts of the product.
-        if name in {"shipper", "probe"} - COMMANDS.keys():
-            continue
         shown = CliRunner().invoke(tailgate, [name, "--help"])
         assert shown.exit_code == 0, name
         assert [word for word in options if word.startswith("-") and word not in shown.output] == []
@@ -276,6 +275,16 @@ def test_jobs_are_off_by_default_and_three_when_asked_for() -> None:
     assert of_kind(rendered(), "CronJob") == []
     names = [job["metadata"]["name"] for job in of_kind(rendered(JOBS), "CronJob")]
     assert names == ["tailgate-selftest", "tailgate-probe", "tailgate-report"]
+
+
+def test_probes_ask_packs_that_exist_and_tell_the_monitor_of_this_release() -> None:
+    (job,) = (j for j in of_kind(rendered(JOBS), "CronJob") if j["metadata"]["name"] == "tailgate-probe")
+    arguments = containers(job["spec"]["jobTemplate"]["spec"]["template"]["spec"])[0]["args"]
+    told = dict(itertools.pairwise(arguments))
+    assert told["--monitor"] == "http://tailgate-monitor.llm:9870"
+    asked = [value for option, value in itertools.pairwise(arguments) if option == "--pack"]
+    assert asked
+    assert set(asked) <= set(NAMES)
 
 
 @pytest.mark.parametrize(

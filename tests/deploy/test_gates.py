@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
-from monitor.cli import COMMANDS
+from monitor.cli import COMMANDS, tailgate
+from monitor.probes.pack import NAMES
 from tests.deploy.exported import exported
 from tests.deploy.promql import problems
 from tests.deploy.tools import DEPLOY, output
@@ -80,13 +82,36 @@ def test_flagger_asks_the_gate_before_each_step() -> None:
     }
 
 
+def scripts(workflow: str) -> str:
+    """All that a workflow runs in a shell."""
+    jobs = document(f"github-actions/{workflow}")["jobs"].values()
+    return "\n".join(step["run"] for job in jobs for step in job["steps"] if "run" in step)
+
+
 def test_the_workflow_runs_commands_that_exist() -> None:
-    steps = [
-        step["run"]
-        for job in document("github-actions/gate.yaml")["jobs"].values()
-        for step in job["steps"]
-        if "run" in step
-    ]
-    called = re.findall(r"^ *tailgate (\w+)", "\n".join(steps), re.MULTILINE)
+    called = re.findall(r"^ *tailgate (\w+)", scripts("gate.yaml"), re.MULTILINE)
     assert called == ["score", "verdict"]
     assert set(called) <= COMMANDS.keys()
+
+
+def unknown(words: str) -> list[str]:
+    """Options and packs of `tailgate probe` in `words` that it does not have."""
+    known = CliRunner().invoke(tailgate, ["probe", "--help"]).output
+    options = [option for option in re.findall(r"(?<!\S)--[a-z-]+", words) if option not in known]
+    return options + [pack for pack in re.findall(r"--pack ([a-z]+)", words) if pack not in NAMES]
+
+
+def test_the_probing_workflow_asks_with_options_and_packs_that_exist() -> None:
+    words = scripts("probe.yaml")
+    assert words.count("tailgate probe") == 2
+    assert unknown(words) == []
+    assert unknown("--pack telepathy --mind") == ["--mind", "telepathy"]
+
+
+def test_the_probing_job_asks_with_options_and_a_pack_that_exist() -> None:
+    spec = document("argo/probe-job.yaml")["spec"]
+    (container,) = spec["metrics"][0]["provider"]["job"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"][0] == "probe"
+    given = {arg["name"]: arg.get("value", "") for arg in spec["args"]}
+    words = re.sub(r"{{args\.(\w+)}}", lambda found: given[found[1]], " ".join(container["args"]))
+    assert (unknown(words), "--pack smoke" in words) == ([], True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from monitor import forgetting
+from monitor import archive, forgetting
 from monitor.store import Batch, Store
 from tests.monitor.test_store import pair, score
 
@@ -39,6 +39,13 @@ def test_text_goes_before_the_rows_do(store: Store) -> None:
     kept = store.query("SELECT explanation <> '' FROM scores ORDER BY seq")
     assert kept == [(False,)] * 4 + [(True,)] * 4
     assert store.query("SELECT count(*) FROM trail") == [(0,)]
+    store.close()
+
+
+def test_probe_results_are_kept_as_long_as_pairs(store: Store) -> None:
+    archive.store_probes(store, [(at, "smoke", f"p{at:g}", "ok", "", "4 steps", "") for at in (100.0, 300.0)])
+    forgetting.purge(store, pairs_before=250.0, text_before=650.0)
+    assert [row[2] for row in archive.probes(store, 1000.0)] == ["p300"]
     store.close()
 
 

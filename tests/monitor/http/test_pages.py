@@ -74,6 +74,12 @@ class PageService(FixedService):
     def capabilities(self) -> Capabilities:
         return Capabilities(candidate=Abilities(logprobs=True, tokenize=False))
 
+    def probes(self) -> Sequence[tuple[Any, ...]]:
+        return [
+            (10.0, "boundaries", "json_depth", "worse", "12.2 (11.0 to 13.1)", "3.4 (3.1 to 3.9) levels", self.text),
+            (10.0, "boundaries", "hops", "unclear", "", "4.4? (2.0 to 9.1) steps", ""),
+        ]
+
     def pairs(self, segment: str | None, signal: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
         del segment, limit
         return [
@@ -281,6 +287,13 @@ def test_the_candidates_view_goes_dimension_by_dimension(client: httpx.Client) -
     assert len(heads) == 2
     assert "not known" in page.text
     assert by_dimension([row(), row("language=fr", "ok"), row("all")])[1][0] == "language"
+
+
+def test_the_candidates_view_has_the_probed_boundaries(client: httpx.Client) -> None:
+    page = Elements(client.get("/candidate").text)
+    probed = [(a["data-probe"], a["data-verdict"]) for _, a in page.tags if "data-probe" in a]
+    assert probed == [("json_depth", "diverged"), ("hops", "inconclusive")]
+    assert "3.4 (3.1 to 3.9) levels" in page.text
 
 
 class Switched:
