@@ -69,7 +69,14 @@ def purge(store: Store, *, pairs_before: float, text_before: float) -> int:
         "SELECT count(*) FROM pairs WHERE texts IS NOT NULL AND received_at >= $pairs AND received_at < $texts",
         {"pairs": pairs_before, "texts": text_before},
     )
-    for query in ("purge_labels", "purge_scores", "purge_pairs", "purge_trail", "purge_events", "purge_probes"):
+    for query in (
+        "purge_labels",
+        "purge_scores",
+        "purge_pairs",
+        "purge_trail",
+        "purge_events",
+        "purge_probes",
+    ):
         store.write(query, {"before": pairs_before})
     if texts:
         store.write("purge_explanations", {"before": text_before})

@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner
 
 from helm.__main__ import CHART, made
-from monitor.cli import COMMANDS, tailgate
+from monitor.cli import tailgate
 from monitor.config import Config
 from monitor.probes.pack import NAMES
 from tests.deploy.chart import VALUES, check, containers, helm, of_kind, pods, rendered, unrestricted

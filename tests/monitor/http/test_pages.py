@@ -76,7 +76,15 @@ class PageService(FixedService):
 
     def probes(self) -> Sequence[tuple[Any, ...]]:
         return [
-            (10.0, "boundaries", "json_depth", "worse", "12.2 (11.0 to 13.1)", "3.4 (3.1 to 3.9) levels", self.text),
+            (
+                10.0,
+                "boundaries",
+                "json_depth",
+                "worse",
+                "12.2 (11.0 to 13.1)",
+                "3.4 (3.1 to 3.9) levels",
+                self.text,
+            ),
             (10.0, "boundaries", "hops", "unclear", "", "4.4? (2.0 to 9.1) steps", ""),
         ]
 
