@@ -11,20 +11,24 @@ from monitor.records import Arm
 from monitor.store import Row, Store
 from monitor.vault import Vault
 
+NEWEST: Final = 200_000
+_ARMS: Final[tuple[Arm, ...]] = ("baseline", "candidate", "replay")
 _WORST: Final = (
     "id", "time", "segments", "signal", "x", "x0", "label", "explanation", "baseline", "candidate", "texts",
     "baseline_seconds", "candidate_seconds",
 )  # fmt: skip
 
 
-def latency(store: Store, since: float) -> dict[tuple[str, Arm], Latency]:
-    """Exact p50 and p99 per (segment, arm) of pairs received since `since`, warm-up left out."""
+def latency(store: Store, since: float, newest: int = NEWEST) -> dict[tuple[str, Arm], Latency]:
+    """Exact p50 and p99 per (segment, arm) of the `newest` pairs received since `since`, warm-up left out."""
     found: dict[tuple[str, Arm], Latency] = {}
-    for dimension, value, role, duration, ttft, confidence, _ in store.query("latency", {"since": since}):
+    for dimension, value, *columns in store.query("latency", {"since": since, "newest": newest}):
         segment = "all" if dimension == "all" else f"{dimension}={value}"
-        p50, p99 = duration or (None, None)
-        first_p50, first_p99 = ttft or (None, None)
-        found[segment, role] = Latency(p50, p99, first_p50, first_p99, confidence)
+        for number, arm in enumerate(_ARMS):
+            count, duration, ttft, confidence = columns[4 * number : 4 * number + 4]
+            if count:
+                (p50, p99), (first_p50, first_p99) = duration, ttft or (None, None)
+                found[segment, arm] = Latency(p50, p99, first_p50, first_p99, confidence)
     return found
 
 

@@ -290,7 +290,7 @@ def _segment_families(route: str, board: Board, shown: set[str]) -> Iterator[Met
 def _latency_families(route: str, board: Board, shown: set[str]) -> Iterator[Metric]:
     latency = GaugeMetricFamily(
         "tailgate_segment_latency_seconds",
-        "Exact quantiles of duration per arm.",
+        "Exact quantiles of duration per arm: the newest 200,000 pairs of seven days.",
         labels=[*SEGMENT_LABELS, "role", "stat"],
     )
     confidence = GaugeMetricFamily(

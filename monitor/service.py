@@ -33,7 +33,8 @@ log = logging.getLogger("tailgate.monitor")
 
 FRESH_SECONDS = 0.5
 LATENCY_WINDOW = 7 * 86_400.0
-LATENCY_SECONDS = 10.0
+LATENCY_SECONDS, LATENCY_SHARE = 10.0, 0.02
+"""Latency is read this often, but for at most this share of the time: quantiles are dear."""
 MAX_LABELS = 10_000
 STALE_SECONDS = 7 * 86_400.0
 """A segment without a pair for this long leaves the metrics page."""
@@ -69,7 +70,8 @@ class Service:
         self._erased: dict[str, float] = {}
         self._purged, self._compacted_at = 0, float("-inf")
         self._verdict: tuple[float, Verdict] | None = None
-        self._latency: tuple[float, Mapping[tuple[str, Arm], Latency]] = (float("-inf"), {})
+        self._latency: Mapping[tuple[str, Arm], Latency] = {}
+        self._latency_due = float("-inf")
         self._trails: Mapping[tuple[str, str], Sequence[tuple[float, float]]] = {}
 
     def load_models(self) -> None:
@@ -160,15 +162,15 @@ class Service:
         self._metrics.board = self._board()
 
     def _board(self) -> Board:
-        read_at, latency = self._latency
-        if time.monotonic() - read_at > LATENCY_SECONDS:
-            latency = archive.latency(self._standing.store, time.time() - LATENCY_WINDOW)
-            self._latency = (time.monotonic(), latency)
+        if (began := time.monotonic()) > self._latency_due:
+            self._latency = archive.latency(self._standing.store, time.time() - LATENCY_WINDOW)
             self._trails = archive.trails(self._standing.store, self._standing.display.since or 0.0)
+            took = time.monotonic() - began
+            self._latency_due = began + max(LATENCY_SECONDS, took / LATENCY_SHARE)
         board = board_of(
             self._standing,
             self.verdict(),
-            latency,
+            self._latency,
             now=time.time(),
             in_flight=self._candidate.in_flight,
             candidate_up=self._up,
