@@ -14,8 +14,13 @@ from typing import Any
 from monitor.report.model import Drift
 
 SAMPLED = 50_000
+"""Rows per window: beyond this its tests only become slower, and it holds every row in memory."""
 FEWEST = 30
-_CATEGORIES = ("language", "script", "task", "context", "turn", "stream", "model")
+MOST_VALUES = 50
+"""A dimension with more values than this is an identifier (a user, a tenant), not a feature."""
+TOKENS = "prompt tokens"
+_LEFT_OUT = frozenset({"all", "load"})
+"""Everybody's, and the one that follows the machine rather than the requests."""
 Mix = Sequence[tuple[Mapping[str, str], int | None]]
 
 
@@ -43,19 +48,34 @@ def _run(reference: Mix, current: Mix) -> list[Drift]:
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    frames = [pd.DataFrame([_row(*row) for row in mix[:SAMPLED]]) for mix in (reference, current)]
-    columns = [name for name in frames[0].columns if all(frame[name].notna().any() for frame in frames)]
-    known = DataDefinition(
-        categorical_columns=[name for name in columns if name != "prompt tokens"],
-        numerical_columns=[name for name in columns if name == "prompt tokens"],
+    mixes = (reference[:SAMPLED], current[:SAMPLED])
+    columns = [TOKENS] if all(any(tokens is not None for _, tokens in mix) for mix in mixes) else []
+    names = _categories(mixes)
+    known = DataDefinition(categorical_columns=names, numerical_columns=columns)
+    before, now = (
+        Dataset.from_pandas(pd.DataFrame(_rows(mix, [*columns, *names])), data_definition=known)
+        for mix in mixes
     )
-    before, now = (Dataset.from_pandas(frame[columns], data_definition=known) for frame in frames)
     found: Mapping[str, Any] = Report([DataDriftPreset()]).run(current_data=now, reference_data=before).dict()
     return [drift for metric in found["metrics"] if (drift := _drift(metric)) is not None]
 
 
-def _row(segments: Mapping[str, str], tokens: int | None) -> dict[str, str | float | None]:
-    return {"prompt tokens": tokens, **{name: segments.get(name) for name in _CATEGORIES}}
+def _categories(mixes: Sequence[Mix]) -> list[str]:
+    """Dimensions that both windows have, built-in and declared, without those of too many values."""
+    values: list[dict[str, set[str]]] = [{}, {}]
+    for mix, seen in zip(mixes, values, strict=True):
+        for segments, _ in mix:
+            for name, value in segments.items():
+                seen.setdefault(name, set()).add(value)
+    both = [name for name in values[0] if name in values[1] and name not in _LEFT_OUT]
+    return [name for name in both if len(values[0][name] | values[1][name]) <= MOST_VALUES]
+
+
+def _rows(mix: Mix, columns: Sequence[str]) -> list[dict[str, str | int | None]]:
+    return [
+        {name: tokens if name == TOKENS else segments.get(name, "unknown") for name in columns}
+        for segments, tokens in mix
+    ]
 
 
 def _drift(metric: Mapping[str, Any]) -> Drift | None:

@@ -27,7 +27,7 @@ from monitor.parquet.reading import Archive
 from monitor.records import SegmentVerdict, Verdict
 from monitor.report.drift import input_drift
 from monitor.report.lines import lines_of, worst_lines
-from monitor.report.model import Case, Drift, Ladder, Line, Reliability, Report, Shift, Window
+from monitor.report.model import Case, InputDrift, Ladder, Line, Reliability, Report, Shift, Window
 from monitor.report.weekly import LEVEL, samples, weeks
 from monitor.signals import SIGNALS
 from monitor.standing import Standing
@@ -57,6 +57,7 @@ class Gathering:
         self.config = Config.model_validate_json(saved) if saved else Config()
         self.gaps: list[str] = []
         self.combos, self.names, self.sizes = self._places(window)
+        _, _, self.before = self._places(window.before)
 
     def _places(self, window: Window) -> tuple[list[int], list[str], dict[str, tuple[int, int]]]:
         """Hashes and segment names of equal length, and (pairs, replays) per segment."""
@@ -118,7 +119,7 @@ class Gathering:
 
         None where there is nothing to compare with.
         """
-        _, _, before = self._places(self.window.before)
+        before = self.before
         n, n0 = self.sizes.get("all", (0, 0))[0], before.get("all", (0, 0))[0]
         if not n or not n0:
             self.gaps.append("no pairs in the window before: the traffic mix has nothing to compare with")
@@ -131,15 +132,17 @@ class Gathering:
                 made.append(Shift(segment, k0 / n0, k / n, bounds.lower, bounds.upper))
         return sorted(made, key=lambda shift: -abs(shift.now - shift.before))[:20]
 
-    def drift(self) -> list[Drift]:
+    def drift(self) -> InputDrift | None:
         """Evidently's input drift against the window before."""
         self.step("input drift")
         before = self.store.query("report_mix", self.window.before.parameters())
         now = self.store.query("report_mix", self.window.parameters())
-        found, gap = input_drift([(r[0], r[1]) for r in before], [(r[0], r[1]) for r in now])
+        columns, gap = input_drift([(r[0], r[1]) for r in before], [(r[0], r[1]) for r in now])
         if gap:
             self.gaps.append(gap)
-        return found
+            return None
+        of = [sizes.get("all", (0, 0))[0] for sizes in (self.before, self.sizes)]
+        return InputDrift(columns, version("evidently"), len(before), of[0], len(now), of[1])
 
     def ladders(self) -> list[Ladder]:
         """Latency per segment, largest p99 ratio first.
@@ -150,7 +153,7 @@ class Gathering:
         try:
             for names in self._dimensions():
                 rows = self.ask("report_latency", names)
-                made += [Ladder(s, n, n0, tuple(rest[:4]), tuple(rest[4:])) for s, n, n0, *rest in rows]
+                made += [Ladder(s, n, n0, tuple(rest[:4]), tuple(rest[4:])) for s, n, n0, *rest in rows if n]
         except StoreError as error:
             self.gaps.append(f"latency is incomplete: {error}")
         return sorted(made, key=lambda ladder: (-(ladder.ratio or 0.0), ladder.segment))

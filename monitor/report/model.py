@@ -154,6 +154,18 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class InputDrift:
+    """Evidently's columns, and how many pairs it was shown of how many: the window before, then this one."""
+
+    columns: Sequence[Drift]
+    version: str
+    before_sampled: int
+    before_pairs: int
+    sampled: int
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything, in the order in which it is read."""
 
@@ -170,7 +182,7 @@ class Report:
     median_effect: float | None = None
     candidates: Sequence[tuple[float, str]] = ()
     shifts: Sequence[Shift] | None = None
-    drift: Sequence[Drift] = ()
+    drift: InputDrift | None = None
     reasons: Sequence[tuple[str, str, str, int]] = ()
     ladders: Sequence[Ladder] = ()
     reliability: Sequence[Reliability] = ()

@@ -62,7 +62,7 @@ def as_html(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """For a pull request or an issue: the tables, without plots and texts."""
-    return _environment(escaping=False).get_template("report.md").render(**_values(report))
+    return _environment(escaping=False).get_template("report.md").render(**_values(report)) + "\n"
 
 
 def _values(report: Report) -> dict[str, object]:
@@ -76,6 +76,7 @@ def _values(report: Report) -> dict[str, object]:
         "worst": worst_lines(report.lines),
         "listed": [line for line in report.lines if line.week and line.week.listed],
         "differing": [line for line in report.lines if line.why_different],
+        "no_drift": next((gap for gap in report.gaps if gap.startswith("input drift")), None),
     }
 
 

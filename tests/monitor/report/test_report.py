@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -181,30 +180,6 @@ def test_a_shift_of_the_mix_is_found(store: Store) -> None:
 def fill_other_week(store: Store) -> None:
     """English only, the week before."""
     store.commit(Batch(pairs=[pair(10_000 + n, at=NOW - 8 * DAY + n, language="en") for n in range(300)]))
-
-
-def test_evidently_sees_the_requests_change() -> None:
-    pytest.importorskip("evidently", reason="extra `report` is not installed")
-    calm = [({"language": "en", "task": "chat"}, 100 + n % 7) for n in range(200)]
-    moved = [({"language": "sw" if n % 2 else "en", "task": "chat"}, 100 + n % 7) for n in range(200)]
-    drift, gap = input_drift(calm, moved)
-    assert gap is None
-    assert {found.column: found.drifted for found in drift} == {
-        "language": True,
-        "task": False,
-        "prompt tokens": False,
-    }
-
-
-def test_a_missing_extra_is_a_stated_gap() -> None:
-    """In an interpreter where evidently cannot be imported."""
-    code = (
-        "import sys; sys.modules['evidently'] = None\n"
-        "from monitor.report.drift import input_drift\n"
-        "print(input_drift([({}, 1)] * 40, [({}, 1)] * 40))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "tailgate[report]" in done.stdout
 
 
 def test_too_few_pairs_are_a_stated_gap() -> None:
