@@ -22,6 +22,8 @@ Time = Annotated[float, msgspec.Meta(ge=0, le=253402300799)]  # to the end of ye
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Tokens = Annotated[int, msgspec.Meta(ge=0)]
 T = TypeVar("T")
+_LONGEST_NAME = 64
+_NOT_IN_NAMES = frozenset("=,'`")
 _SHOWN = 20  # bad lines kept with their message; all are counted
 
 
@@ -161,9 +163,12 @@ def _seconds(time: datetime | float | None, now: float) -> float:
 
 def _dims(segments: Mapping[str, str | int | float | bool | None]) -> dict[str, str]:
     for name in segments:
-        # `dimension=value` and `a=x,b=y` must stay readable as what they are
-        if not name or "=" in name or "," in name:
-            raise BadInput("bad_segment", f"dimension {name!r} is empty or holds `=` or `,`")
+        # `dimension=value` and `a=x,b=y` must stay readable as what they are, in a shell's quotes too
+        if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or set(name) & _NOT_IN_NAMES:
+            raise BadInput(
+                "bad_segment",
+                f"dimension {name[:_LONGEST_NAME]!r} is empty, long or holds `=`, `,`, a quote or what cannot be seen",
+            )
     return {name: _word(value) for name, value in segments.items() if value is not None}
 
 

@@ -8,6 +8,7 @@ import click
 
 from monitor.cli import tailgate
 from monitor.errors import TailgateError
+from monitor.inert import one_line
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
         sys.exit(2)
     except TailgateError as error:
         for line in str(error).splitlines():
-            click.echo(f"tailgate: {line}", err=True)
+            click.echo(f"tailgate: {one_line(line, 4000)}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(141)

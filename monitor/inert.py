@@ -6,12 +6,15 @@ HTML escaping is the templates' work; this is about characters that reorder or h
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
 _KEPT: Final = frozenset("\n\t\u200c\u200d")
 """Line breaks, and the joiners that Persian, Indic scripts and emoji are spelled with."""
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_MARKDOWN: Final = re.compile(r"([\\`*_\[\]{}|#~])")
+_NAME: Final = 300
 
 
 def inert(text: str) -> str:
@@ -30,3 +33,20 @@ def shortened(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit]} … ({len(text) - limit:,} more characters)"
+
+
+def one_line(text: object, limit: int = _NAME) -> str:
+    """A name, a reason, a warning: inert, short, without line breaks."""
+    return " ".join(inert(shortened(str(text), limit)).split())
+
+
+def in_markdown(text: object, limit: int = _NAME) -> str:
+    """The same for a Markdown table or list: no markup, no HTML, no link, nobody notified."""
+    marked = _MARKDOWN.sub(r"\\\1", one_line(text, limit))
+    return (
+        marked.replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace("@", "@\u2060")
+        .replace("://", ":\u2060//")
+    )

@@ -20,6 +20,7 @@ from monitor.cli.score import score_files
 from monitor.cli.side_view import difference
 from monitor.cli.source import source_options
 from monitor.errors import UsageError
+from monitor.inert import one_line
 from monitor.recorded import Result, verdict_of
 from monitor.records import Completion, Pair, Score, SegmentVerdict
 
@@ -70,7 +71,7 @@ def command(
     scored, source = score_files(pairs, config, [lambda pair, _: known.append(pair)])
     floor, floor_source = score_files(control, config)
     for note in (*source.notes, *floor_source.notes):
-        click.echo(f"warning: {note}", err=True)
+        click.echo(f"warning: {one_line(note, 2000)}", err=True)
     result = verdict_of(scored, floor, config, source)
     rows = chosen_rows(result, segment, signal)
     cases = worst_cases(result, known, rows[0], limit)
@@ -129,10 +130,10 @@ def print_explanation(
 ) -> None:
     """The rows, then each bad pair side by side."""
     first = rows[0]
-    console.print(Text.assemble((first.segment, "bold"), f": {first.verdict}"))
+    console.print(Text.assemble((one_line(first.segment), "bold"), f": {first.verdict}"))
     console.print(_facts(rows, result))
     if not cases:
-        console.print(Text(f"no pair of {first.segment} is worse in {first.signal}"))
+        console.print(Text(f"no pair of {one_line(first.segment)} is worse in {first.signal}"))
     for case in cases:
         console.print(_case(case))
 

@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.cli.render_live import print_rows
-from monitor.cli.side_view import difference, printable
+from monitor.cli.side_view import difference
 from monitor.cli.source import DEFAULT_URL, get, verdicts
 from monitor.errors import UsageError
+from monitor.inert import one_line
 
 Json = Mapping[str, Any]
 
@@ -75,5 +76,5 @@ def _case(pair: Json) -> Table | Text:
     title = f"{pair['id']}  {received}Z  {pair['signal']} {pair['x']:.2f}  {words}"
     texts = pair["texts"]
     if not texts:
-        return Text(printable(f"{title}  (text is not kept: store.text is none)"))
+        return Text(one_line(f"{title}  (text is not kept: store.text is none)"))
     return difference(title, texts["request"] or "", texts["baseline"] or "", texts["candidate"] or "")

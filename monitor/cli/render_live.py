@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from monitor.inert import one_line
 from monitor.summary import HINTS
 
 Json = Mapping[str, Any]
@@ -18,8 +19,8 @@ SHORT = {"diverged": "diverged", "ok": "ok", "inconclusive": "not yet"}
 
 
 def _clean(text: object) -> str:
-    """Text of foreign origin: no markup, no control characters (terminal escape codes)."""
-    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
+    """Text of foreign origin: no markup, nothing that a terminal obeys or hides."""
+    return escape(one_line(text))
 
 
 def _percent(value: float | None) -> str:

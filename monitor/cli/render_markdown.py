@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from monitor.cli.rows import HEAD, Tests, cells, headline, shown, summary
+from monitor.inert import in_markdown
 from monitor.records import SegmentVerdict, Verdict
 
 _MARK = {"ok": "✅", "diverged": "❌", "inconclusive": "⚠️"}
@@ -14,20 +15,22 @@ _MOST = 200  # rows under the fold; GitHub cuts a job summary at 1 MiB
 def markdown(verdict: Verdict, tests: Tests) -> str:
     """Headline, unexplained divergence, warnings, then every row under a fold."""
     parts = [
-        f"## {_MARK[verdict.verdict]} Tailgate: {_escape(headline(verdict))}",
+        f"## {_MARK[verdict.verdict]} Tailgate: {in_markdown(headline(verdict))}",
         _facts(verdict),
     ]
     if rows := shown(verdict):
         parts.append(_table(rows, tests))
     if verdict.warnings:
-        parts.append("**Warnings**\n\n" + "\n".join(f"- {_escape(w)}" for w in verdict.warnings))
+        parts.append("**Warnings**\n\n" + "\n".join(f"- {in_markdown(w, 2000)}" for w in verdict.warnings))
     if verdict.segments:
         parts.append(_fold(verdict.segments, tests))
     return "\n\n".join(parts) + "\n"
 
 
 def _facts(verdict: Verdict) -> str:
-    where = f"Route `{verdict.route}`, {verdict.pairs} pairs, configuration `{verdict.config_hash}`."
+    where = (
+        f"Route {in_markdown(verdict.route)}, {verdict.pairs} pairs, configuration `{verdict.config_hash}`."
+    )
     return f"{where} {summary(verdict)}."
 
 
@@ -46,15 +49,8 @@ def _table(rows: Iterable[SegmentVerdict], tests: Tests) -> str:
 def _row(texts: tuple[str, ...]) -> Iterable[str]:
     segment, *rest = texts
     yield "`" + segment.replace("`", "'").replace("|", "\\|") + "`"
-    yield from (text.replace("|", "\\|") for text in rest)
+    yield from map(in_markdown, rest)
 
 
 def _line(texts: Iterable[str]) -> str:
     return "| " + " | ".join(texts) + " |"
-
-
-def _escape(text: str) -> str:
-    """Segment values come from outside: they may not open a table cell, a tag or a link."""
-    for character in "\\|<>`*":
-        text = text.replace(character, "\\" + character)
-    return text.replace("](", "]\\(").replace("\n", " ").replace("\r", " ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from monitor.inert import one_line
 from monitor.offline import McNemar
 from monitor.records import Segment, SegmentVerdict, Verdict
 
@@ -33,9 +34,9 @@ def shown(verdict: Verdict, *, everything: bool = False) -> list[SegmentVerdict]
 def cells(row: SegmentVerdict, tests: Tests) -> tuple[str, ...]:
     """One row as text, in the order of `HEAD`."""
     return (
-        row.segment,
+        one_line(row.segment),
         row.signal if row.level == "page" else f"{row.signal} ({row.level})",
-        row.verdict if row.explained_by is None else f"explained by {row.explained_by}",
+        row.verdict if row.explained_by is None else f"explained by {one_line(row.explained_by)}",
         _count(row),
         _percent(row.baseline),
         _percent(row.candidate),
@@ -75,7 +76,7 @@ def headline(verdict: Verdict) -> str:
         others = len({row.segment for row in shown(verdict) if row.level == "page"}) - 1
         more = f", and {others} more segment{'s' if others > 1 else ''}" if others else ""
         return (
-            f"diverged: {first.signal} in {first.segment}, excess {_excess(first)} points "
+            f"diverged: {first.signal} in {one_line(first.segment)}, excess {_excess(first)} points "
             f"over {first.pairs} pairs{more}"
         )
     if verdict.verdict == "ok":

@@ -22,6 +22,7 @@ from monitor.cli.render_junit import junit
 from monitor.cli.render_markdown import markdown
 from monitor.cli.render_table import print_verdict, wide_console
 from monitor.config import Config
+from monitor.inert import one_line
 from monitor.pair_lines import pair_line
 from monitor.recorded import Entry, Result, Source, entry, verdict_of
 from monitor.records import Completion, Pair
@@ -153,4 +154,4 @@ def show(result: Result, format_: str, *, everything: bool = False) -> None:
     else:
         print_verdict(wide_console(), verdict, tests, everything=everything)
     for warning in verdict.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {one_line(warning, 2000)}", err=True)

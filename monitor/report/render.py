@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitor import plots
-from monitor.inert import inert, shortened
+from monitor.inert import in_markdown, inert, shortened
 from monitor.report.lines import worst_lines
 from monitor.report.model import Case, Line, Report
 from monitor.signals import SIGNALS
@@ -24,7 +23,6 @@ from monitor.worddiff import Side, side_by_side
 
 MOST_LINES = 400
 FEWEST_SHOWN = 24
-_MARKDOWN = re.compile(r"([\\`*_\[\]{}|#~])")
 
 
 def to_json(report: Report) -> dict[str, Any]:
@@ -102,13 +100,13 @@ def _parted(report: Report) -> tuple[list[Line], list[Line]]:
 def _environment(*, escaping: bool) -> Environment:
     made = Environment(
         loader=PackageLoader("monitor.report"),
-        autoescape=escaping,  # noqa: S701  Markdown is escaped cell by cell (`_cell`)
+        autoescape=escaping,  # noqa: S701  Markdown is escaped cell by cell (`in_markdown`)
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters |= {
-        "name": (lambda text: inert(shortened(str(text), 300))) if escaping else _cell,
+        "name": (lambda text: inert(shortened(str(text), 300))) if escaping else in_markdown,
         "percent": lambda share: "–" if share is None else f"{100 * share:.1f} %",
         "points": _points,
         "count": lambda number: "–" if number is None else f"{number:,.0f}",
@@ -127,19 +125,6 @@ def _points(share: float | None) -> str:
         return "–"
     text = f"{100 * share:+.1f}".replace("-", "−")
     return "0" if text[1:] == "0.0" else text
-
-
-def _cell(text: object) -> str:
-    """Foreign text in a Markdown table: one line, no markup, no HTML, nobody notified."""
-    line = " ".join(inert(shortened(str(text), 300)).split())
-    marked = _MARKDOWN.sub(r"\\\1", line)
-    return (
-        marked.replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;")
-        .replace("@", "@\u2060")
-        .replace("://", ":\u2060//")
-    )
 
 
 def _sides(case: Case) -> tuple[Side, Side] | None:

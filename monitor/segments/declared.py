@@ -14,13 +14,19 @@ from monitor.records import Exchange
 UNKNOWN: Final = "unknown"
 _LONGEST: Final = 64
 _EXAMINED: Final = 4_096
-# `=` and `,` build segment names, control characters and surrogates break labels.
-_UNSAFE: Final = re.compile(r"[=,\x00-\x1f\x7f\ud800-\udfff]")
+# `=` and `,` build segment names; control characters and surrogates break labels and terminals; marks that reorder
+# or hide their neighbours would make one segment look like another (joiners are letters' own: Persian, Hindi).
+_UNSAFE: Final = re.compile(
+    "[=,\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+_QUOTES: Final = str.maketrans("'`", "\u2019\u2019")
+"""Alerts hand people `tailgate explain 'segment'` to paste: a value may not end the quotes."""
 
 
 def clean(value: object) -> str:
-    """A value as it may stand in a segment name: short, without `=`, `,` or control characters."""
-    text = _UNSAFE.sub("_", str(value).strip()[:_LONGEST])
+    """A value as it may stand in a segment name: short, visible, without `=`, `,` or a shell's quotes."""
+    text = _UNSAFE.sub("_", str(value).strip()[:_LONGEST]).translate(_QUOTES)
     return text or UNKNOWN
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from monitor.standin.settings import Latency, Settings
 from tests.real import vllm_server
+from tests.real.browsing import chromium
 from tests.real.vllm_server import Server
 from tests.standin.running import running
 
@@ -19,6 +21,13 @@ _STANDIN = Settings(
     max_model_len=2048,
     stream_interval=1,
 )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One Chromium for all."""
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -1,45 +1,23 @@
-"""Page and report of a real run in a real Chromium: console, network, accessibility, widths, no script.
-
-Needs `pip install playwright axe-playwright-python` (extra `dev`) and a Chromium (`apt-get install
-chromium`, or CHROMIUM=/path). Pictures are kept where TAILGATE_PICTURES names a directory.
-"""
+"""Page and report of a real run in a real Chromium: console, network, accessibility, widths, no script."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.test_run import Running, eventually, running
+from tests.real.browsing import keep, problems, visit
 from tests.standin.process import TAILGATE
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright (extra dev)")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (apt-get install chromium)"),
-]
+pytestmark = pytest.mark.real
 SEGMENT = "/segment?name=all&signal=answer"
-SERIOUS = {"serious", "critical"}
-
-
-@dataclass
-class Seen:
-    """What a visit showed besides the page."""
-
-    console: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def run(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("page"), "--fault", "all:wrong_number", text="full") as run:
         for number in range(60):
             assert run.ask(number).status_code == 200
@@ -48,7 +26,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+def report(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> str:
     directory = tmp_path_factory.mktemp("report")
     with running(directory, "--fault", "all:wrong_number", text="full") as run:
         for number in range(60):
@@ -60,45 +38,13 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.as_uri()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-def visit(browser: Any, url: str, **context: Any) -> tuple[Any, Seen]:
-    """An open page after it has settled, and what it said and fetched."""
-    page, seen = browser.new_context(**context).new_page(), Seen()
-    page.on("console", lambda message: seen.console.append(message.text) if message.type != "log" else None)
-    page.on("pageerror", lambda error: seen.console.append(str(error)))
-    page.on("request", lambda request: seen.requests.append(request.url))
-    page.goto(url)
-    page.wait_for_timeout(500)
-    return page, seen
-
-
-def keep(page: Any, name: str) -> None:
-    if directory := os.environ.get("TAILGATE_PICTURES"):
-        page.screenshot(path=str(Path(directory) / f"{name}.png"))
-
-
-def problems(page: Any) -> list[str]:
-    """Serious findings of axe-core."""
-    response = axe.Axe().run(page).response
-    assert len(response["passes"]) > 10  # it did look
-    found = response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html']}" for v in found if v["impact"] in SERIOUS]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/", SEGMENT, "/funnel", "/candidate", "/sampling"])
 def test_the_page_is_quiet_local_and_accessible(run: Running, browser: Any, path: str, scheme: str) -> None:
     page, seen = visit(browser, run.monitor + path, color_scheme=scheme)
     keep(page, f"page-{path.partition('?')[0].strip('/') or 'index'}-{scheme}")
     assert seen.console == []
-    assert all(url.startswith((run.monitor, "data:")) for url in seen.requests)
+    assert seen.elsewhere(run.monitor) == []
     assert problems(page) == []
 
 

@@ -24,18 +24,7 @@ from monitor.http.rows import MOST_ROWS, Choice, by_dimension, chosen, states
 from monitor.http.switch import Sidecar
 from monitor.records import Segment, SegmentVerdict
 from tests.monitor.http.test_api import FixedService, listening, row, serving, verdict
-
-NASTY = {
-    "markup": "<script>alert(1)</script><img src=x onerror=alert(1)>",
-    "attribute": '" onmouseover="alert(1)" x="',
-    "template": "{{ 7 * 7 }}{% raw %}",
-    "terminal": "\x1b[2J\x1b]0;owned\x07",
-    "override": "\u202eevil\u2066",
-    "hidden": "in\u200bvis\ufeffible",
-    "surrogate": "half \ud800 a pair",
-    "nul": "a\x00b",
-    "sql": "'; DROP TABLE pairs; --",
-}
+from tests.nasty import NASTY, hidden
 
 
 class PageService(FixedService):
@@ -234,7 +223,7 @@ def test_foreign_text_is_inert_wherever_it_stands(text: str) -> None:
     for path in ("/", "/candidate", "/segment?" + str(httpx.QueryParams({"name": "group=x"}))):
         page = get(service, path).text
         elements = Elements(page)
-        assert not any(c in page for c in "\x1b\x00\x07\u202e\u2066\u200b\ufeff")
+        assert hidden(page) == set()
         assert [a["src"] for tag, a in elements.tags if tag == "script"] == ["/static/page.js"]
         assert not any(tag == "img" or any(n.startswith("on") for n in a) for tag, a in elements.tags)
 
@@ -243,7 +232,7 @@ def test_foreign_text_is_inert_wherever_it_stands(text: str) -> None:
 def test_stored_answers_are_inert(rows: list[SegmentVerdict], text: str) -> None:
     page = get(PageService(*rows, text=text), "/segment?name=language%3Dsw").text
     elements = Elements(page)
-    assert not any(c in page for c in "\x1b\x00\x07\u202e\u2066\u200b\ufeff")
+    assert hidden(page) == set()
     assert [a["src"] for tag, a in elements.tags if tag == "script"] == ["/static/page.js"]
     assert not any(tag == "img" or any(n.startswith("on") for n in a) for tag, a in elements.tags)
 

@@ -20,9 +20,10 @@ from monitor.report.gather import gather
 from monitor.report.model import Case, Report, Window
 from monitor.report.render import as_html, as_markdown, as_text, schema, to_json
 from monitor.store import Batch, Store
-from tests.monitor.http.test_pages import NASTY, Elements
+from tests.monitor.http.test_pages import Elements
 from tests.monitor.test_store import LEG
 from tests.monitor.test_store import pair as stored
+from tests.nasty import NASTY, hidden
 from tests.standin.process import TAILGATE
 
 NOW = 1_800_000_000.0
@@ -197,7 +198,7 @@ def test_foreign_text_is_inert_in_every_format(report: Report, text: str) -> Non
     page, markdown = as_html(nasty), as_markdown(nasty)
     elements = Elements(page)
     assert not any(tag in {"script", "img"} or any(n.startswith("on") for n in a) for tag, a in elements.tags)
-    assert not any(c in page + markdown for c in "\x1b\x00\x07\u202e\u2066\u200b\ufeff")
+    assert hidden(page + markdown) == set()
     assert not re.search(r"<(script|img)", markdown)
     json.loads(as_text(nasty))
 
