@@ -51,7 +51,8 @@ def visit(browser: Any, url: str, **context: Any) -> tuple[Any, Seen]:
     page.on("console", lambda message: seen.console.append(message.text) if message.type != "log" else None)
     page.on("pageerror", lambda error: seen.console.append(str(error)))
     page.on("request", lambda request: seen.requests.append(request.url))
-    page.on("dialog", lambda dialog: (seen.dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", lambda dialog: dialog.dismiss())
+    page.on("dialog", lambda dialog: seen.dialogs.append(dialog.message))
     page.goto(url)
     page.wait_for_timeout(500)
     return page, seen
