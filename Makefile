@@ -80,7 +80,7 @@ bench-hotpath: $(STAMP) $(ENVOY) $(LITELLM) ## the sidecar beside nginx, Envoy, 
 bench-alarms: $(STAMP) ## false alarms, delays, latency, resolving and cost, peers beside them (2 min)
 	$(BIN)/python -m tests.benchmarks.alarms
 
-bench-probes: $(STAMP) ## planted boundaries: error, coverage, calls against a fixed grid, findings for nothing (8 min)
+bench-probes: $(STAMP) ## planted boundaries: error, coverage, calls against a fixed grid, findings for nothing (12 min)
 	$(BIN)/python -m tests.benchmarks.probes
 
 bench-scoring: $(STAMP) $(RIVALS) ## verdicts on published outputs against their truth, rivals and cost (3 min)

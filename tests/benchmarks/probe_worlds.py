@@ -17,6 +17,7 @@ from monitor.probes.items import Axis
 from monitor.probes.psychometric import Belief, Boundary, Precision, Scale, Trial, boundary, done
 
 USUAL = Precision()
+GRID_CALLS = (16, 24, 32, 48, 64, 96, 128, 192)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,18 @@ class World:
             return (1 - self.slips) * (level <= self.limit)
         return (1 - self.slips) / (1 + math.exp(-math.log2(self.limit / level) / self.spread))
 
+    def moved(self, seed: int) -> World:
+        """The same model with its limit up to half an octave away: a fixed grid hits one place by luck."""
+        away = np.random.default_rng([seed, 11]).uniform(-0.5, 0.5)
+        return replace(self, limit=self.limit * 2**away)
+
     def truth(self) -> tuple[float, float]:
         """Octaves between which the boundary lies: one point, or last passed to first failed level."""
+        if self.scale.integer and not self.spread:
+            passed = math.floor(self.limit)
+            return math.log2(passed), math.log2(passed + 1)
         at = math.log2(self.limit)
-        sharp_integer = self.scale.integer and not self.spread
-        return at, math.log2(self.limit + 1) if sharp_integer else at
+        return at, at
 
 
 def adaptive(world: World, seed: int, wanted: Precision = USUAL) -> Belief:
@@ -88,14 +96,33 @@ def root_mean_square(values: Sequence[float]) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-def grid_calls(world: World, target: float, runs: int) -> tuple[int, float]:
-    """Fewest calls of a fixed grid whose error is no larger than `target`, and that error; at most 200."""
-    found = float("inf")
-    for calls in (12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 200):
-        found = root_mean_square([error(world, fixed_grid(world, seed, calls)) for seed in range(runs)])
-        if found <= target:
-            return calls, found
-    return 200, found
+def width(belief: Belief) -> float:
+    """Octaves of the reported interval."""
+    low, high = belief.interval()
+    return high - low
+
+
+def precise(world: World, belief: Belief) -> float:
+    """What a grid must equal: the error; where the levels leave none, how narrow the interval is."""
+    return width(belief) if world.scale.integer and not world.spread else error(world, belief)
+
+
+def equal_grid(world: World, runs: int) -> tuple[float, float, float]:
+    """(calls of the product's placement, the same precision, calls of a fixed grid for it); limits move.
+
+    Errors fall as a power of the calls, so the grid's calls are read off a line through both logarithms.
+    """
+    worlds = [world.moved(seed) for seed in range(runs)]
+    found = [adaptive(moved, seed) for seed, moved in enumerate(worlds)]
+    reached = _overall(worlds, found)
+    grid = [_overall(worlds, [fixed_grid(w, s, calls) for s, w in enumerate(worlds)]) for calls in GRID_CALLS]
+    slope, start = np.polyfit(np.log(GRID_CALLS), np.log(grid), 1)
+    calls = float(np.mean([len(belief.trials) for belief in found]))
+    return calls, reached, float(np.exp((np.log(reached) - start) / slope))
+
+
+def _overall(worlds: Sequence[World], found: Sequence[Belief]) -> float:
+    return root_mean_square([precise(world, belief) for world, belief in zip(worlds, found, strict=True)])
 
 
 def shifted(axes: Sequence[Axis], seed: int, octaves: float, wanted: Precision = USUAL) -> int:

@@ -19,6 +19,9 @@ from tests.benchmarks.probe_worlds import (
 from tests.benchmarks.runs import CORPORA, MISSING
 
 RUNS = 20
+HELD = 16
+"""An interval of 90 % holds the truth less often than this in one of 25 sets of 20 runs; the rate itself is
+measured over 200 runs (make bench-probes)."""
 WORLDS = [World("json_depth", 3), World("hops", 4), World("context", 8000), World("hops", 4, 0.15, 0.02)]
 
 
@@ -26,7 +29,7 @@ WORLDS = [World("json_depth", 3), World("hops", 4), World("context", 8000), Worl
 def test_planted_boundaries_are_found_and_held_by_their_interval(world: World) -> None:
     found = [adaptive(world, seed) for seed in range(RUNS)]
     assert sum(error(world, belief) <= 0.3 for belief in found) >= 0.9 * RUNS
-    assert sum(covers(world, belief) for belief in found) >= 0.9 * RUNS
+    assert sum(covers(world, belief) for belief in found) >= HELD
 
 
 def test_an_unchanged_candidate_gives_no_finding_and_a_lost_octave_and_a_half_does() -> None:

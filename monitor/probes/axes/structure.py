@@ -67,7 +67,7 @@ def copied(level: float, draws: Draws) -> Item:
 
 
 AXES = (
-    Axis("json_depth", "levels", "writes objects within objects", integers(1, 24), json_depth),
+    Axis("json_depth", "levels", "writes objects within objects", integers(1, 64), json_depth),
     Axis("addresses", "levels", "extracts contacts of contacts as JSON", integers(1, 12), addresses),
     Axis("copy", "items", "copies a list word for word", integers(2, 256), copied),
 )
