@@ -164,6 +164,10 @@ fuzz: $(STAMP) ## a million coverage-guided executions of every fuzz target, bra
 soak: $(STAMP) ## an hour of replayed arrivals through the sidecar: failures and growth of memory
 	$(BIN)/python -m tests.benchmarks.soak
 
+.PHONY: soak-kafka
+soak-kafka: $(STAMP) $(TANSU) ## four producers, three monitors, 20 kills, 5 frozen brokers, one lost: scored exactly once (15 min)
+	$(BIN)/python -m tests.benchmarks.kafka_soak
+
 .PHONY: bench-redaction reference
 bench-redaction: $(STAMP) ## recall, precision and speed of redaction and sealing on labelled texts (1 min)
 	$(BIN)/python -m tests.benchmarks.redaction

@@ -57,6 +57,11 @@ class Cluster:
         """What every client is made with."""
         return {"bootstrap_servers": list(self.bootstrap), "client_id": "tailgate", **self.security}
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The same for clients that use topics: one made by accident has another shape than `ensure_topics`."""
+        return {**self.options, "allow_auto_create_topics": False}
+
 
 class Message(NamedTuple):
     """One record to produce; `topic` is the full name."""
@@ -143,7 +148,7 @@ class Producer:
             self._client = _reaching(
                 self._cluster,
                 lambda: KafkaProducer(
-                    **self._cluster.options,
+                    **self._cluster.reading,
                     acks="all",
                     enable_idempotence=False,  # readers know repeats; sequence numbers do not survive a new broker
                     linger_ms=5,
@@ -187,6 +192,9 @@ class Producer:
         except KafkaError as error:
             self.close()
             raise Unreachable(f"kafka: not acknowledged: {type(error).__name__} {error}") from error
+        except ValueError as error:  # a topic that came back with fewer partitions
+            self.close()
+            raise Unreachable(f"kafka: {error}") from error
         return [(metadata.partition, metadata.offset) for metadata in acknowledged]
 
     def close(self) -> None:
@@ -217,13 +225,26 @@ class Consumer:
     """One consumer and the thread that owns it. Offsets are nobody's but the caller's."""
 
     def __init__(
-        self, cluster: Cluster, topic: str, *, group: str | None = None, partition: int = 0, start: int = 0
+        self,
+        cluster: Cluster,
+        topic: str,
+        *,
+        group: str | None = None,
+        session_seconds: float = 30.0,
+        partition: int = 0,
+        start: int = 0,
+        epoch: str = "",
     ) -> None:
-        """A member of `group`, else the reader of one partition from `start` on."""
+        """A member of `group`, dead after `session_seconds` of silence; else the reader of one partition
+        from `start` on, or from its beginning if the topic is not the one that `epoch` names."""
         self._cluster, self._topic, self._group = cluster, cluster.topic(topic), group
+        self._session_seconds = session_seconds
         self._partition, self._start = partition, start
+        self.epoch = epoch
+        """Names the topic that is read (KIP-516): a cluster that lost everything makes another of the same name."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
         self._client: Any = None
+        self._read: dict[int, int] = {}  # next offset per partition
         self.lag = 0
         self.assigned = 0
         """Partitions that are read here."""
@@ -235,8 +256,10 @@ class Consumer:
             client = _reaching(
                 self._cluster,
                 lambda: KafkaConsumer(
-                    **self._cluster.options,
-                    **({"group_id": self._group, **_membership()} if self._group else {}),
+                    **self._cluster.reading,
+                    **(
+                        {"group_id": self._group, **_membership(self._session_seconds)} if self._group else {}
+                    ),
                     enable_auto_commit=False,
                     auto_offset_reset="earliest",
                     bootstrap_timeout_ms=5000,
@@ -263,6 +286,10 @@ class Consumer:
         try:
             client = self._connected()
             batches = client.poll(timeout_ms=int(1000 * seconds), max_records=limit)
+            if self._is_another(client):
+                return []
+            for partition, batch in batches.items():
+                self._read[partition.partition] = batch[-1].offset + 1
             self._measure(client)
         except (KafkaError, Unreachable) as error:
             log.warning("%s: %s; trying again", self._topic, error)
@@ -279,11 +306,33 @@ class Consumer:
             )  # where a reader without a group goes on after a reconnection
         return records
 
+    def _is_another(self, client: Any) -> bool:
+        """Whether the topic is not the one that was read so far; then its beginning comes next.
+
+        Offsets of a lost log say nothing of the new one: Apache Kafka answers OFFSET_OUT_OF_RANGE while the
+        new one is shorter, Tansu nothing at all, and once it is longer neither has reason to complain.
+        """
+        epoch = str(client._cluster.topic_id(self._topic) or "")  # noqa: SLF001  kafka-python shows it nowhere else
+        known, self.epoch = self.epoch, epoch or self.epoch
+        if not known or self.epoch == known:
+            return False
+        log.warning("%s: another topic of that name; reading it from its start", self._topic)
+        self._start = 0
+        self._read.clear()
+        for partition in client.assignment():
+            client.seek(partition, 0)
+        return True
+
     def _measure(self, client: Any) -> None:
+        """Lag from what was read: `position` waits for a broker to say where a partition begins."""
         partitions = client.assignment()
         self.assigned = len(partitions)
-        ends = [(client.highwater(each), each) for each in partitions]
-        self.lag = sum(max(0, end - client.position(each)) for end, each in ends if end is not None)
+        read = {
+            each.partition: self._read[each.partition] for each in partitions if each.partition in self._read
+        }
+        ends = {each.partition: client.highwater(each) for each in partitions}
+        self.lag = sum(max(0, (ends[number] or 0) - offset) for number, offset in read.items())
+        self._read = read
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
         """Next offset per partition. What a rebalance took away is somebody else's to repeat."""
@@ -320,13 +369,13 @@ class Consumer:
         self._thread.shutdown()
 
 
-def _membership() -> dict[str, Any]:
+def _membership(session_seconds: float) -> dict[str, Any]:
     """How monitors share the exchanges: partitions that stay are read on while others move (KIP-429)."""
     from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
     return {
         "partition_assignment_strategy": [CooperativeStickyAssignor],
-        "session_timeout_ms": 30_000,  # a monitor short of CPU is not dead
-        "heartbeat_interval_ms": 3_000,
+        "session_timeout_ms": int(1000 * session_seconds),
+        "heartbeat_interval_ms": int(100 * session_seconds),
         "max_poll_interval_ms": 300_000,
     }

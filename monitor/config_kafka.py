@@ -39,6 +39,10 @@ class Kafka(Strict):
     compression: Literal["none", "zstd", "lz4"] = Field(
         "zstd", description="Of exchanges before they are sealed, and of scores."
     )
+    session_seconds: Annotated[float, Field(ge=6, le=1800)] = Field(
+        30.0,
+        description="Silence after which a monitor counts as dead and its partitions move; one short of CPU is slow.",
+    )
     shipper_listen: str = Field("127.0.0.1:9873", description="The shipper's metrics and health.")
     security: Mapping[str, str] = Field(
         default_factory=dict,

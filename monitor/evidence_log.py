@@ -21,7 +21,7 @@ from monitor.standing import Standing
 
 log = logging.getLogger("tailgate.log")
 
-OFFSET = "kafka:scores"
+OFFSET, EPOCH = "kafka:scores", "kafka:scores:epoch"
 ERASED = "erased:"
 
 
@@ -39,18 +39,27 @@ class EvidenceLog:
         self._erased = {key.removeprefix(ERASED): float(at) for key, at in marked if key.startswith(ERASED)}
         self.next = start
         """Offset of the record that comes next."""
+        self.epoch = ""
+        """Which log of that name it belongs to."""
         self.repeats = 0
 
     def attach(self, settling: Settling) -> None:
         """Settling asks for `positions`, and is asked to settle."""
         self._settling = settling
 
+    def reads(self, epoch: str) -> None:
+        """What is taken from now on is of this log; offsets of another one say nothing."""
+        if self.epoch and epoch != self.epoch:
+            self.next = self._mark = 0
+        self.epoch = epoch
+
     def positions(self) -> Mapping[str, str]:
         """What to commit beside the rows: everything taken so far. A change of candidate is committed with
         the first rows behind it and read again until then."""
         changed, self._changed = self._changed, set()
         offset = self._mark if self._standing.is_changing else self.next
-        return {OFFSET: str(offset), **{name: self._ranges[name].dump() for name in changed}}
+        where = {OFFSET: str(offset), EPOCH: self.epoch}
+        return {**where, **{name: self._ranges[name].dump() for name in changed}}
 
     def settled(self, names: Iterable[str]) -> Mapping[str, str]:
         """What of the named streams is settled, for the shippers."""

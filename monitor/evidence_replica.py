@@ -14,7 +14,7 @@ from collectors.kafka_topic import DECISIONS, SCORES, SETTLED, Consumer, Message
 from monitor.app import IDENTITY_SECONDS, settled_ranges, settling_of
 from monitor.candidate import Leg
 from monitor.errors import Unreachable
-from monitor.evidence_log import OFFSET, EvidenceLog
+from monitor.evidence_log import EPOCH, OFFSET, EvidenceLog
 from monitor.records import Verdict
 from monitor.replica import Replica, topics_of
 from monitor.service import Service
@@ -39,7 +39,8 @@ class Evidence:
         self.log = EvidenceLog(
             standing, settled_ranges(standing.store), start=int(offsets.get(OFFSET, 0)), since=since or 0.0
         )
-        self._consumer = Consumer(replica.cluster, SCORES, start=self.log.next)
+        self.log.reads(offsets.get(EPOCH, ""))
+        self._consumer = Consumer(replica.cluster, SCORES, start=self.log.next, epoch=self.log.epoch)
         self._producer = Producer(replica.cluster)
         self._fresh: set[str] = set(self.log.streams)
         replica.values |= {"lag_scores": lambda: self._consumer.lag, "repeats": lambda: self.log.repeats}
@@ -71,12 +72,14 @@ class Evidence:
     async def _read(self) -> None:
         await topics_of(self._replica)
         while True:
-            for record in await self._consumer.poll(LIMIT):
+            records = await self._consumer.poll(LIMIT)
+            self.log.reads(self._consumer.epoch)
+            for record in records:
                 await self.log.take(record.offset, record.value, partial(self._replica.bury, record))
             await self._replica.send_letters(self._producer)
 
     def _committed(self, offsets: Mapping[str, str]) -> None:
-        self._fresh.update(name for name in offsets if name != OFFSET)
+        self._fresh.update(name for name in offsets if name not in {OFFSET, EPOCH})
 
     async def _announce_for_ever(self) -> None:
         """What is committed, once per second; all of it now and then, for a topic that came back empty."""

@@ -45,7 +45,9 @@ class Scoring:
         self._events = {"sent": 0, "queue_full": 0, "unreachable": 0}
         self._evaluations = evaluations_of(config, self._count_events)
         self._sealer = Sealer(replica.key)
-        self._consumer = Consumer(replica.cluster, EXCHANGES, group=config.kafka.group)
+        self._consumer = Consumer(
+            replica.cluster, EXCHANGES, group=config.kafka.group, session_seconds=config.kafka.session_seconds
+        )
         producer = Producer(replica.cluster, codec_of(config))
         self._producer = producer
         topic, key = replica.cluster.topic(SCORES), config.route.name.encode()

@@ -37,7 +37,7 @@ from monitor.app import settled_ranges
 from monitor.config import Config
 from monitor.config_file import load
 from monitor.errors import Unreachable
-from monitor.evidence_log import OFFSET, EvidenceLog
+from monitor.evidence_log import EPOCH, OFFSET, EvidenceLog
 from monitor.judging import Judging
 from monitor.ledger import Keys, Outcome
 from monitor.publishing import Publishing, position
@@ -279,3 +279,45 @@ def test_poison_is_put_aside_with_its_reason_before_anybody_goes_on(tmp_path: Pa
     client.close()
     reasons = Counter(dict(letter.headers)["tailgate.reason"].decode() for letter in found)
     assert reasons == Counter(reason for reason, _ in bad)
+
+
+@pytest.mark.parametrize("length", [3, 40])
+def test_a_log_that_came_back_empty_is_read_from_its_start(
+    tmp_path: Path, broker: Broker, length: int
+) -> None:
+    cluster, reader = Cluster((broker.address,), "t."), Consumer(Cluster((broker.address,), "t."), SCORES)
+    lost = [b"lost %d" % number for number in range(20)]
+    found = written(cluster, lost, reader)
+    broker.kill()
+    broker.start()
+    fresh = [b"fresh %d" % number for number in range(length)]
+    assert (found, written(cluster, fresh, reader)) == (lost, fresh)
+    asyncio.run(reader.close())
+
+
+def written(cluster: Cluster, values: list[bytes], reader: Consumer) -> list[bytes | None]:
+    """What a reader gets of values that are written to a topic made for them."""
+    ensure_topics(cluster, 1, 3600, 1)
+    client = KafkaClient(cluster)
+    client.send([Message(cluster.topic(SCORES), value, b"r", 0) for value in values])
+    client.close()
+    found: list[bytes | None] = []
+    for _ in range(100):
+        found += [record.value for record in reader.poll_now(500)]
+        if len(found) >= len(values):
+            break
+    return found
+
+
+def test_the_evidence_forgets_where_it_was_in_a_log_that_is_gone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "e.duckdb")
+    config = load(overrides={"store.path": store.path, "candidate.url": "http://127.0.0.1:1"})
+    log = EvidenceLog(Standing(config, store, KEY), {}, start=70, since=0.0)
+    log.reads("first")
+    kept_place = dict(log.positions())
+    log.reads("second")
+    assert (kept_place, dict(log.positions())) == (
+        {OFFSET: "70", EPOCH: "first"},
+        {OFFSET: "0", EPOCH: "second"},
+    )
+    store.close()
