@@ -71,7 +71,7 @@ SEAWEEDFS := .cache/seaweedfs/.installed
 TANSU := .cache/tansu/.installed
 RIVALS := .cache/rivals/.installed
 
-.PHONY: bench-hotpath bench-alarms bench-probes bench-scoring bench-cliff bench-kl fuzz soak
+.PHONY: bench-hotpath bench-alarms bench-probes bench-scoring bench-cliff bench-kl bench-map fuzz soak
 bench: bench-hotpath bench-alarms bench-probes bench-scoring
 
 bench-hotpath: $(STAMP) $(ENVOY) $(LITELLM) ## the sidecar beside nginx, Envoy, uvicorn+aiohttp and LiteLLM, on one core (12 min)
@@ -82,6 +82,9 @@ bench-alarms: $(STAMP) ## false alarms, delays, latency, resolving and cost, pee
 
 bench-probes: $(STAMP) ## planted boundaries: error, coverage, calls against a fixed grid, findings for nothing (12 min)
 	$(BIN)/python -m tests.benchmarks.probes
+
+bench-map: $(STAMP) vllm ## where the abilities of SmolLM2 and of its int4 twin end, twice, on real vLLM (20 min)
+	$(BIN)/python -m tests.benchmarks.capability_map
 
 bench-scoring: $(STAMP) $(RIVALS) ## verdicts on published outputs against their truth, rivals and cost (3 min)
 	RIVALS_PYTHON=$(dir $(RIVALS))bin/python $(BIN)/python -m tests.benchmarks.scoring

@@ -76,7 +76,7 @@ async def _level(target: Target, load: Load, due: Sequence[float], seed: int, de
 
     async def later(number: int, at: float) -> Shot:
         await asyncio.sleep(max(0.0, at - (time.perf_counter() - started)))
-        return await _shot(leg, model, _body(load, seed, number), f"load-{number}", deadline)
+        return await _shot(leg, model, _body(load, seed, number), f"load-{seed}-{number}", deadline)
 
     return list(await asyncio.gather(*(later(number, at) for number, at in enumerate(due))))
 

@@ -1,0 +1,143 @@
+"""`make bench-map`: where the abilities of SmolLM2 and of its int4 twin end, twice, on real vLLM.
+
+    python -m tests.benchmarks.capability_map
+
+`tailgate probe` as its users run it, with a YAML pack of axes that a model of 135 million parameters has, both
+servers on CPU. The second run asks other items (another seed) and must come to the same conclusion. Writes
+tests/benchmarks/results/map.json and .md; exit 1 where fewer than two axes have a threshold and the two runs
+disagree.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.benchmarks.markdown import table
+from tests.benchmarks.results import write_result
+from tests.real import vllm_server
+from tests.real.product import TAILGATE
+
+SEEDS = (0, 1)
+AT_ONCE = 4
+PACK = """
+name: map
+about: what a model of 135 million parameters can do a little of
+calls: 24
+axes:
+  context: {hardest: 1792}
+  json_depth: {hardest: 8}
+  copy: {hardest: 24}
+  hops: {hardest: 6}
+  digits: {hardest: 12}
+  languages: {hardest: 12}
+"""
+Json = Mapping[str, Any]
+
+
+def main() -> int:
+    """Serve both, probe twice, report."""
+    if vllm_server.interpreter() is None:
+        print(vllm_server.WHY_NOT, file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    flags = (*vllm_server.RECOMMENDED, f"--max-num-seqs={AT_ONCE}")
+    with (
+        TemporaryDirectory() as folder,
+        vllm_server.serve(vllm_server.smollm2(), "smollm2", *flags, core=0) as baseline,
+        vllm_server.serve(vllm_server.quantized(4, 128), "smollm2", *flags, core=1) as candidate,
+    ):
+        pack = Path(folder, "map.yaml")
+        pack.write_text(PACK)
+        runs = [probed(candidate.url, baseline.url, pack, seed) for seed in SEEDS]
+    found = figures(runs)
+    text = report(found)
+    print(text)
+    write_result("map", {"seconds": round(time.monotonic() - began), **found}, markdown=text)
+    return int(not (found["same_conclusion"] and len(found["placed"]) >= 2))
+
+
+def probed(candidate: str, baseline: str, pack: Path, seed: int) -> Json:
+    """The JSON of one run, its exit code and its seconds."""
+    command = [TAILGATE, "probe", "--candidate", candidate, "--baseline", baseline, "--pack", str(pack)]
+    options = ["--seed", str(seed), "--concurrency", str(AT_ONCE), "--deadline", "600", "--format", "json"]
+    began = time.monotonic()
+    done = subprocess.run([*command, *options], stdout=subprocess.PIPE, text=True, check=False)
+    result = json.loads(done.stdout)
+    print(f"seed {seed}: {result['verdict']} {result['findings']}", file=sys.stderr, flush=True)
+    return {"exit": done.returncode, "seconds": round(time.monotonic() - began), "seed": seed, **result}
+
+
+def figures(runs: Sequence[Json]) -> dict[str, Any]:
+    """Axes with a threshold in every run, and whether both runs say the same of every axis and arm."""
+    maps = [{row["axis"]: row for row in run["packs"][0]["axes"]} for run in runs]
+    conclusions = [{axis: conclusion(row) for axis, row in found.items()} for found in maps]
+    placed = [
+        a for a in maps[0] if all(found[a][arm]["status"] == "in range" for found in maps for arm in ARMS)
+    ]
+    return {
+        "runs": list(runs),
+        "placed": placed,
+        "conclusions": conclusions,
+        "same_conclusion": all(other == conclusions[0] for other in conclusions[1:]),
+        "same_verdict": len({(run["verdict"], *run["findings"]) for run in runs}) == 1,
+    }
+
+
+ARMS = ("baseline", "candidate")
+
+
+def conclusion(row: Json) -> list[str]:
+    """What a reader takes away: whether the axis is worse, and per arm whether it has a threshold at all."""
+    return ["worse" if row["verdict"] == "worse" else "not worse", *(str(row[arm]["status"]) for arm in ARMS)]
+
+
+def report(found: Json) -> str:
+    """One table over both runs."""
+    head = ("axis", "seed", "SmolLM2", "int4 twin", "change, octaves", "p (Holm)", "verdict")
+    rows = [
+        (
+            row["axis"],
+            run["seed"],
+            *(said(row[arm]) for arm in ARMS),
+            shift(row),
+            row["adjusted"],
+            row["verdict"],
+        )
+        for run in found["runs"]
+        for row in run["packs"][0]["axes"]
+    ]
+    spent = ", ".join(f"{r['packs'][0]['calls']} calls in {r['seconds']} s" for r in found["runs"])
+    about = f"SmolLM2-135M-Instruct and its int4 twin (groups of 128) on vLLM, CPU; {spent}."
+    same, verdict = ("yes" if found[key] else "no" for key in ("same_conclusion", "same_verdict"))
+    placed = ", ".join(found["placed"]) or "none"
+    outcome = f"In range in both runs and arms: {placed}. Same conclusion on every axis: {same}; same findings: {verdict}."
+    return (
+        "\n\n".join([about, outcome, table(head, sorted(rows, key=lambda row: (str(row[0]), row[1])))]) + "\n"
+    )
+
+
+def said(found: Json) -> str:
+    """A boundary in words."""
+    if found["threshold"] is None:
+        return str(found["status"])
+    asks = "?" if found["status"] == "unclear" else ""
+    return f"{found['threshold']:.3g}{asks} ({found['lower']:.3g} to {found['upper']:.3g})"
+
+
+def shift(row: Json) -> str:
+    """Candidate minus baseline with its interval; nothing where there is nothing to subtract."""
+    if row["shift"] is None or "in range" not in {row[arm]["status"] for arm in ARMS}:
+        return ""
+    low, high = row["shift_interval"]
+    return f"{row['shift']:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
