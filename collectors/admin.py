@@ -28,6 +28,7 @@ _BODY_LIMIT = 1 << 10
 _REQUEST_SECONDS = 5.0
 _READY_SECONDS = 1.0
 _CONNECTIONS = 32
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Reply(NamedTuple):
@@ -46,7 +47,8 @@ class Sampling(msgspec.Struct, forbid_unknown_fields=True):
 
 def serve_admin(settings: Settings, board: Board, listener: socket.socket, parent: int) -> None:
     """Run the admin process until SIGTERM or the parent's end."""
-    asyncio.run(_serve(Admin(settings, board), listener, parent))
+    admin = Admin(settings, board, listener.getsockname()[0])
+    asyncio.run(_serve(admin, listener, parent))
 
 
 async def _serve(admin: Admin, listener: socket.socket, parent: int) -> None:
@@ -62,10 +64,12 @@ async def _serve(admin: Admin, listener: socket.socket, parent: int) -> None:
 
 
 class Admin:
-    """Answers one request per connection."""
+    """Answers one request per connection; `host` is the address that it is bound to."""
 
-    def __init__(self, settings: Settings, board: Board) -> None:
+    def __init__(self, settings: Settings, board: Board, host: str) -> None:
         self._settings, self._board = settings, board
+        # A page in a browser on this machine reaches loopback under a name that it rebinds (DNS rebinding).
+        self._loopback = host in _LOCAL
         self._token = os.environ.get(settings.token_env, "") if settings.token_env else ""
         self._places = asyncio.Semaphore(_CONNECTIONS)
         self._reachable = (float("-inf"), "")
@@ -93,6 +97,8 @@ class Admin:
         headers = {
             name.strip().lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)
         }
+        if self._loopback and _hostname(headers.get("host", "")) not in _LOCAL:
+            return _error(421, "unknown Host; bind sidecar.admin to this address to allow it")
         if path == "/-/sampling" and method == "PUT":
             return await self._put_sampling(reader, headers)
         if method not in {"GET", "HEAD"}:
@@ -131,6 +137,8 @@ class Admin:
         return _json({"ready": not problem, "problem": problem}, 503 if problem else 200)
 
     async def _put_sampling(self, reader: asyncio.StreamReader, headers: dict[str, str]) -> Reply:
+        if headers.get("origin") or headers.get("sec-fetch-site", "none") != "none":
+            return _error(403, "no browser's page may switch this")
         if self._token:
             given = headers.get("authorization", "").removeprefix("Bearer ")
             if not hmac.compare_digest(given.encode(), self._token.encode()):
@@ -146,6 +154,14 @@ class Admin:
             return _error(400, "fraction must be between 0 and 1")
         self._board.fraction = fraction
         return _json({"fraction": fraction})
+
+
+def _hostname(host: str) -> str:
+    """Of a Host header, which may carry a port and brackets (RFC 9110, 7.2)."""
+    if host.startswith("["):
+        name, _, port = host[1:].partition("]")
+        return "" if port and not port.startswith(":") else name
+    return host.partition(":")[0].lower()
 
 
 def funnel(board: Board) -> dict[str, object]:

@@ -57,7 +57,9 @@ async def _serve(settings: Settings, ways: Collect, board: Board, worker: Worker
         worker.writer.start()
         stack.callback(worker.writer.close)
         sock = listener(ways.admin, "collect.admin")
-        server = await asyncio.start_server(Admin(settings, board).connection, sock=sock)
+        server = await asyncio.start_server(
+            Admin(settings, board, sock.getsockname()[0]).connection, sock=sock
+        )
         stack.callback(server.close)
         addresses = {
             name: await stack.enter_async_context(way)

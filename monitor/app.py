@@ -39,6 +39,7 @@ from monitor.evaluations import Evaluations
 from monitor.http.api import application
 from monitor.http.guard import Tokens
 from monitor.http.pages import pages
+from monitor.http.patience import MOST_CONNECTIONS, Patient
 from monitor.http.switch import Sidecar
 from monitor.metrics import Metrics
 from monitor.pairing import Pairing
@@ -337,8 +338,9 @@ def server_of(app: Starlette, listen: str) -> _Server:
     """A server for an application at HOST:PORT."""
     host, port = host_port(listen)
     settings = uvicorn.Config(
-        app, host=host, port=port, log_level="warning", lifespan="off", access_log=False, server_header=False
-    )
+        app, host=host, port=port, log_level="warning", lifespan="off", access_log=False, server_header=False,
+        http=Patient, limit_concurrency=MOST_CONNECTIONS,
+    )  # fmt: skip
     return _Server(settings)
 
 

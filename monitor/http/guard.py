@@ -8,6 +8,7 @@ authentication, which a browser asks for by itself (RFC 7617); the user name is 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from base64 import b64decode
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 4 << 20
+BODY_SECONDS = 30.0
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _READING = frozenset({"/gate/flagger"})
@@ -41,6 +43,10 @@ _HEADERS = (
 
 class _TooLarge(Exception):  # noqa: N818  internal signal
     """The body outgrew its bound while it was read."""
+
+
+class _TooSlow(Exception):  # noqa: N818  internal signal
+    """The body was not there in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,11 @@ def _unauthorised(message: str) -> JSONResponse:
 class Guard:
     """ASGI middleware. `tokens` guard writes and reads; `loopback` adds the Host check."""
 
-    def __init__(self, app: ASGIApp, *, tokens: Tokens, loopback: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, *, tokens: Tokens, loopback: bool, body_seconds: float = BODY_SECONDS
+    ) -> None:
         self._app = app
+        self._body_seconds = body_seconds
         self._tokens = tokens
         self._loopback = loopback
 
@@ -89,14 +98,16 @@ class Guard:
             await refusal(scope, receive, send)
             return
         try:
-            await self._app(scope, _bounded(receive), _hardened(send))
+            await self._app(scope, _bounded(receive, self._body_seconds), _hardened(send))
         except _TooLarge:
             await _refusal(413, f"bodies are limited to {MAX_BODY_BYTES} bytes")(scope, receive, send)
+        except _TooSlow:
+            ended = {"connection": "close"}
+            await _refusal(408, "the body did not arrive in time", ended)(scope, receive, send)
 
     def _refuse(self, method: str, path: str, headers: Headers) -> JSONResponse | None:
         if self._loopback and _hostname(f"//{headers.get('host', '')}") not in _LOCAL:
             return _refusal(421, "unknown Host; bind http.listen to this address to allow it")
-        given = _given(headers)
         given = _given(headers)
         if path not in _OPEN and not self._tokens.allow_read(given):
             return _unauthorised("a token is required to read (http.read_token_env)")
@@ -141,12 +152,19 @@ def _given(headers: Headers) -> str:
         return ""
 
 
-def _bounded(receive: Receive) -> Receive:
-    seen = 0
+def _bounded(receive: Receive, seconds: float) -> Receive:
+    """The body within its size and its time; what comes behind it (a disconnect) may take as long as it likes."""
+    seen, complete = 0, False
+    until = asyncio.get_running_loop().time() + seconds
 
     async def bounded() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, complete
+        try:
+            async with asyncio.timeout_at(None if complete else until):
+                message = await receive()
+        except TimeoutError as error:
+            raise _TooSlow from error
+        complete = complete or not message.get("more_body", False)
         seen += len(message.get("body", b""))
         if seen > MAX_BODY_BYTES:
             raise _TooLarge

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import version
+from itertools import pairwise
+from math import ceil, floor
 from statistics import median
 from typing import Any, Final
 
@@ -39,6 +41,7 @@ SEED: Final = 7
 WORST: Final = 10
 MEMORY: Final = "1200MB"
 TEXT: Final = 4_000
+STRETCH: Final = 1_000_000
 MOST_BEHIND: Final = 200_000
 """Pairs behind the last snapshot that are applied again to show the live state; more would take minutes."""
 Step = Callable[[str], None]
@@ -108,11 +111,26 @@ class Gathering:
     def lines(self, live: Verdict | None) -> list[Line]:
         """The week beside the live state, worst unexplained divergence first."""
         agreement = [name for name, signal in SIGNALS.items() if signal.kind in {"agreement", "confidence"}]
-        found = samples(self.ask("report_scores", agreement=agreement))
+        tests = tests_of(Settings.of(self.config))
+        given = {"agreement": agreement, "tested": list(tests)}
+        found = samples(
+            row
+            for since, until in self._stretches()
+            for row in self.ask("report_scores", since=since, until=until, **given)
+        )
         self.step("e-values")
-        week = weeks(found, tests_of(Settings.of(self.config)))
+        week = weeks(found, tests)
         rows: Sequence[SegmentVerdict] = live.segments if live else ()
         return lines_of(rows, week, self.config.level, live.since if live else None, self.window.since)
+
+    def _stretches(self) -> list[tuple[float, float]]:
+        """The window cut at whole hours, about `STRETCH` pairs each: repeats are counted within an hour, so nothing
+        is lost, and what is in memory at a time does not grow with the window."""
+        start, end = self.window.since, self.window.until
+        count = ceil(self.sizes.get("all", (0, 0))[0] / STRETCH) or 1
+        cuts = {3600.0 * floor((start + n * (end - start) / count) / 3600) for n in range(1, count)}
+        edges = [start, *sorted(cut for cut in cuts if start < cut < end), end]
+        return list(pairwise(edges))
 
     def shifts(self) -> list[Shift] | None:
         """Segments whose share moved beyond its noise since the window before, largest first.

@@ -18,10 +18,13 @@ FROM legs GROUP BY ALL;
 
 -- name: members
 -- Pairs of the diverged signals with their segments, for `explained_by` and examples.
-SELECT p.seq, p.id, p.segments, s.signal, s.x, s.x0
-FROM scores s JOIN pairs p USING (seq)
-WHERE p.seq >= $first AND list_contains($signals, s.signal)
-ORDER BY p.seq DESC LIMIT $limit;
+-- The newest scores first and their pairs then: sorting joined rows of ten million pairs takes gigabytes.
+WITH recent AS (
+    SELECT seq, signal, x, x0 FROM scores WHERE seq >= $first AND list_contains($signals, signal)
+    ORDER BY seq DESC LIMIT $limit
+)
+SELECT p.seq, p.id, p.segments, r.signal, r.x, r.x0
+FROM recent r JOIN pairs p USING (seq) ORDER BY p.seq DESC;
 
 -- name: legs
 SELECT seq, segments, legs FROM pairs

@@ -4,7 +4,8 @@ SELECT hash(segments), any_value(segments), count(*), count(replay)
 FROM pairs WHERE received_at >= $since AND received_at < $until GROUP BY hash(segments);
 
 -- name: report_scores
--- Scores of the window per (segment, signal): value and reference to two decimals, how many, exact sums.
+-- Scores of a stretch of whole hours per (segment, signal): value and reference, how many, exact sums. Values stand to
+-- two decimals where a test reads them; of the others only 0 and 1 stay apart (millions of groups otherwise).
 -- One observation per key and hour, as the live evidence counts; agreement only where the baseline's own
 -- answer was fit. Combo hashes and segment names come as two lists of equal length.
 WITH places AS (SELECT unnest($combos) AS combo, unnest($segments) AS segment),
@@ -23,7 +24,8 @@ week AS (
     FROM keyed k LEFT JOIN prompts p USING (prompt) LEFT JOIN turns t USING (turn)
 ),
 cells AS (
-    SELECT w.combo, s.signal, round(s.x, 2) AS x, round(s.x0, 2) AS x0, count(*) AS n, sum(s.x) AS total,
+    SELECT w.combo, s.signal, CASE WHEN list_contains($tested, s.signal) THEN round(s.x, 2) WHEN s.x IN (0, 1) THEN s.x ELSE 0.5 END AS x,
+           CASE WHEN list_contains($tested, s.signal) THEN round(s.x0, 2) WHEN s.x0 IN (0, 1) THEN s.x0 WHEN s.x0 IS NOT NULL THEN 0.5 END AS x0, count(*) AS n, sum(s.x) AS total,
            sum(s.x * s.x) AS squares, sum(s.x0) AS total0, sum(s.x0 * s.x0) AS squares0
     FROM scores s JOIN week w USING (seq)
     WHERE CASE WHEN list_contains($agreement, s.signal) THEN w.fit AND w.first_turn ELSE w.first_prompt END

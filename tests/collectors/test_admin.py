@@ -99,6 +99,45 @@ def test_slow_and_oversized_requests_do_not_block_others(proxy: Sidecar) -> None
     assert seen.end
 
 
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:9871", "", "127.0.0.1.evil.example", "[::1].evil"]
+)
+def test_a_rebound_host_is_refused(host: str, proxy: Sidecar) -> None:
+    for method, path, body in (("GET", "/-/funnel", None), ("PUT", "/-/sampling", '{"fraction": 0}')):
+        assert proxy.admin(path, method, body, {"Host": host})[0] == 421
+    assert json.loads(proxy.admin("/-/sampling")[1]) == {"fraction": 1.0}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
+)  # fmt: skip
+def test_a_browsers_page_switches_nothing(headers: dict[str, str], proxy: Sidecar) -> None:
+    assert proxy.admin("/-/sampling", "PUT", '{"fraction": 0}', headers)[0] == 403
+    assert proxy.admin("/-/sampling", "OPTIONS", None, headers)[0] == 405  # nor is a preflight answered
+    assert proxy.admin("/-/sampling", "POST", '{"fraction": 0}', headers)[0] == 405
+    assert json.loads(proxy.admin("/-/sampling")[1]) == {"fraction": 1.0}
+
+
+@pytest.mark.parametrize(
+    "path", ["/../etc/passwd", "/%2e%2e/etc/passwd", "//etc/passwd", "/-/../metrics", "/metrics/x"]
+)
+def test_paths_lead_nowhere_else(path: str, proxy: Sidecar) -> None:
+    assert proxy.admin(path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET /metrics HT", b"PUT /-/sampling HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{"],
+)
+def test_who_sends_too_slowly_is_let_go(sent: bytes, proxy: Sidecar) -> None:
+    with connect_to(int(proxy.ready["admin"].rpartition(":")[2])) as slow:
+        slow.sendall(sent)
+        assert proxy.admin("/-/healthy")[0] == 200
+        slow.settimeout(30)
+        assert slow.recv(100) == b""
+
+
 def test_writing_needs_the_token_where_one_is_configured(tmp_path: Path) -> None:
     os.environ["TAILGATE_TEST_TOKEN"] = "s3cret"
     upstream = Upstream()

@@ -14,13 +14,14 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from starlette.applications import Starlette
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from monitor import probe_results
 from monitor.errors import BadInput, ConfigError
 from monitor.http.api import application
-from monitor.http.guard import MAX_BODY_BYTES, Tokens
+from monitor.http.guard import MAX_BODY_BYTES, Guard, Tokens
+from monitor.http.patience import Patient
 from monitor.records import Funnel, Segment, SegmentVerdict, State, Verdict
 from monitor.summary import reason
 
@@ -79,11 +80,18 @@ class FixedService:
         raise ConfigError("sampling.fraction: too large")
 
 
+class Impatient(Patient):
+    """As the monitor's, in less time."""
+
+    head_seconds = 1.0
+
+
 @contextmanager
-def listening(app: Starlette) -> Iterator[str]:
+def listening(app: ASGIApp) -> Iterator[str]:
     """The application on a port that the system chose; host:port."""
     bound = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
+    settings = uvicorn.Config(app, lifespan="off", log_level="critical", http=Impatient)
+    server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     while not server.started:
@@ -291,6 +299,29 @@ def test_a_huge_body_is_refused_declared_or_streamed(client: httpx.Client) -> No
     big = b"x" * (MAX_BODY_BYTES + 1)
     assert client.post("/api/v1/labels", content=big, headers=headers).status_code == 413
     assert client.post("/api/v1/labels", content=iter([big]), headers=headers).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HTTP/1.1\r\nx: y", b"GET /-/healthy HTTP/1.1\r\nhost: localhost\r\n\r\nGET"]
+)
+def test_who_sends_a_head_too_slowly_is_let_go(service: FixedService, sent: bytes) -> None:
+    with listening(application(service, tokens=OPEN, loopback=True)) as address:
+        host, _, port = address.partition(":")
+        with socket.create_connection((host, int(port)), 30) as slow:
+            slow.sendall(sent)
+            assert httpx.get(f"http://{address}/-/healthy").status_code == 200
+            while slow.recv(4096):
+                pass  # the answer to the first request; then the end
+
+
+def test_who_sends_a_body_too_slowly_is_told(service: FixedService) -> None:
+    app = Guard(
+        application(service, tokens=OPEN, loopback=True), tokens=OPEN, loopback=True, body_seconds=0.5
+    )
+    head = b"POST /api/v1/labels HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n["
+    with listening(app) as address, socket.create_connection(("127.0.0.1", int(address[10:])), 30) as slow:
+        slow.sendall(head)
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.parametrize(
