@@ -89,9 +89,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     database = directory / "t.duckdb"
     for name in ("r.json", "r.html"):
         subprocess.run(
-            [TAILGATE, "report", "--db", database, "--since", "1d", "-o", directory / name], check=True
+            [TAILGATE, "report", "--db", str(database), "--since", "1d", "-o", str(directory / name)],
+            check=True,
         )
-    asked = [TAILGATE, "verdict", "--db", database, "--format", "json"]
+    asked = [TAILGATE, "verdict", "--db", str(database), "--format", "json"]
     stopped = json.loads(subprocess.run(asked, capture_output=True, check=False).stdout)
     report = json.loads((directory / "r.json").read_text())
     yield Told(verdict, page, metrics, report, (directory / "r.html").read_text(), stopped)
@@ -112,15 +113,14 @@ def shown(text: str) -> list[float]:
     ]
 
 
-def points(*shares: float | None) -> list[float]:
-    return [round(100 * share, 1) + 0.0 for share in shares if share is not None]
+def points(*shares: float | None, digits: int = 0) -> list[float]:
+    """The page shows whole points, the report tenths."""
+    return [round(100 * share, digits) + 0.0 for share in shares if share is not None]
 
 
 def test_there_is_something_to_agree_on(told: Told) -> None:
     assert told.verdict["verdict"] == "diverged"
-    assert {row["verdict"] for row in told.rows.values()} == {"diverged", "inconclusive"} | {"ok"} & {
-        row["verdict"] for row in told.rows.values()
-    }
+    assert {row["verdict"] for row in told.rows.values()} >= {"diverged", "inconclusive"}
 
 
 def test_a_stopped_monitors_verdict_is_the_running_ones(told: Told) -> None:
@@ -138,8 +138,10 @@ def test_metrics_are_the_verdicts_numbers(told: Told) -> None:
     ):
         expected = {key: row[name] for key, row in told.rows.items() if row[name] is not None}
         assert {key: told.gauge(family)[key] for key in expected} == pytest.approx(expected)
-    diverged = {key: float(row["verdict"] == "diverged" and row["explained_by"] is None) for key, row in told.rows.items()}  # fmt: skip
+    diverged = {key: float(row["verdict"] == "diverged") for key, row in told.rows.items()}
     assert told.gauge("tailgate_segment_diverged").items() >= diverged.items()
+    explained = {key for key, row in told.rows.items() if row["explained_by"]}
+    assert told.gauge("tailgate_segment_diverged", explained="yes").keys() == explained
     assert told.gauge("tailgate_segment_samples")["all", ""] == told.verdict["pairs"] == PAIRS
 
 
@@ -152,7 +154,8 @@ def test_the_page_shows_the_verdicts_numbers(told: Told) -> None:
         assert shown(floor.replace("%", "")) == points(row["noise_floor"]), key
         assert shown(pairs)[0] == row["pairs"]
         if row["evidence"] is not None:
-            assert shown(evidence)[-1] == pytest.approx(row["evidence"], rel=0.06)
+            wealth = row["evidence"]
+            assert shown(evidence)[-1] == float(f"{wealth:.1f}" if wealth >= 0.1 else f"{wealth:.0e}")
 
 
 def test_the_report_shows_the_verdicts_numbers(told: Told) -> None:
@@ -163,10 +166,10 @@ def test_the_report_shows_the_verdicts_numbers(told: Told) -> None:
     rows = Rows(told.html)
     for key, (_, _, _, excess, pairs, evidence, *_) in rows.cells.items():
         row = told.rows[key]
-        assert shown(excess) == points(row["effect"], row["lower"], row["upper"]), key
+        assert shown(excess) == points(row["effect"], row["lower"], row["upper"], digits=1), key
         assert shown(pairs)[0] == row["pairs"]
         if row["evidence"] is not None:
-            assert shown(evidence)[-1] == pytest.approx(row["evidence"], rel=0.06)
+            assert shown(evidence)[-1] == float(f"{row['evidence']:.2g}")
 
 
 def test_the_first_row_is_the_same_everywhere(told: Told) -> None:
