@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.cli.test_run import Running, eventually, running
@@ -14,6 +15,12 @@ from tests.standin.process import TAILGATE
 
 pytestmark = pytest.mark.real
 SEGMENT = "/segment?name=all&signal=answer"
+_BOUNDARIES = {"pack": "boundaries", "baseline": "12.3 (11.0 to 13.9)"}
+PROBED = [
+    {**_BOUNDARIES, "probe": "json_depth", "verdict": "worse", "candidate": "3.4 (3.1 to 3.9) levels",
+     "change": "-1.84 octaves (-2.05 to -1.58)"},
+    {**_BOUNDARIES, "probe": "hops", "verdict": "ok", "candidate": "12.4 (11.1 to 13.8) steps"},
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[Runn
         for number in range(60):
             assert run.ask(number).status_code == 200
         assert eventually(lambda: run.verdict()["verdict"] == "diverged")
+        httpx.post(f"{run.monitor}/api/v1/probes", json=PROBED).raise_for_status()
         yield run
 
 
@@ -32,6 +40,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> str:
         for number in range(60):
             run.ask(number)
         assert eventually(lambda: run.verdict()["verdict"] == "diverged")
+        httpx.post(f"{run.monitor}/api/v1/probes", json=PROBED).raise_for_status()
     path = directory / "report.html"
     database = str(directory / "t.duckdb")
     subprocess.run([TAILGATE, "report", "--db", database, "--since", "1d", "-o", str(path)], check=True)
@@ -58,10 +67,19 @@ def test_the_report_is_quiet_alone_and_accessible(report: str, browser: Any, sch
 
 
 def test_nothing_is_wider_than_a_telephone(run: Running, report: str, browser: Any) -> None:
-    for number, url in enumerate((run.monitor, run.monitor + SEGMENT, report)):
+    for number, url in enumerate((run.monitor, run.monitor + SEGMENT, run.monitor + "/candidate", report)):
         page, _ = visit(browser, url, viewport={"width": 375, "height": 800})
         keep(page, f"mobile-{number}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_probed_boundaries_are_on_the_page_and_in_the_report(run: Running, report: str, browser: Any) -> None:
+    for url in (f"{run.monitor}/candidate", report):
+        page, _ = visit(browser, url)
+        shown = page.locator("#probes tbody tr").all_inner_texts()
+        assert ["json_depth" in shown[0], "3.4 (3.1 to 3.9) levels" in shown[0], "hops" in shown[1]] == [
+            True
+        ] * 3
 
 
 def test_it_reads_without_javascript(run: Running, browser: Any) -> None:
