@@ -7,6 +7,7 @@ keep-alive connections serve nothing (apache/apisix#6536).
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -78,6 +79,19 @@ def _dribbling(baseline: int, directory: Path) -> Iterator[Arm]:
 
 
 @contextmanager
+def _monitor_stopped(baseline: int, directory: Path) -> Iterator[Arm]:
+    with (
+        healthy_candidate() as url,
+        tailgate("sidecar", directory, baseline) as rig,
+        tailgate("monitor", directory, baseline, candidate_url=url) as monitor,
+    ):
+        monitor.signal(signal.SIGSTOP)
+        yield lambda: _measured(rig)
+        monitor.signal(signal.SIGCONT)
+        assert eventually(lambda: monitor.funnel()["eligible"] > 0), "nothing was seen afterwards"
+
+
+@contextmanager
 def _disk_full(baseline: int, directory: Path) -> Iterator[Arm]:
     with small_disk(directory / "spool", kilobytes=256), tailgate("sidecar", directory, baseline) as rig:
         yield lambda: _measured(rig)
@@ -119,6 +133,7 @@ FAULTS = {
     "candidate hung": _hung,
     "candidate refusing": _refusing,
     "candidate dribbling": _dribbling,
+    "monitor stopped": _monitor_stopped,
     "spool disk full": _disk_full,
     "spool directory gone": _spool_gone,
     "observer fed garbage": _garbage,
