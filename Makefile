@@ -171,7 +171,10 @@ soak: $(STAMP) ## an hour of replayed arrivals through the sidecar: failures and
 soak-kafka: $(STAMP) $(TANSU) ## four producers, three monitors, 20 kills, 5 frozen brokers, one lost: scored exactly once (15 min)
 	$(BIN)/python -m tests.benchmarks.kafka_soak
 
-.PHONY: bench-redaction reference
+.PHONY: bench-scrapes bench-redaction reference
+bench-scrapes: $(STAMP) ## four monitors with fifty segments each under a scraper: pages, sidecar and verdict beside each other (4 min)
+	$(BIN)/python -m tests.benchmarks.scrapes
+
 bench-redaction: $(STAMP) ## recall, precision and speed of redaction and sealing on labelled texts (1 min)
 	$(BIN)/python -m tests.benchmarks.redaction
 
