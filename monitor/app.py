@@ -60,7 +60,7 @@ IDENTITY_SECONDS = 5.0
 FIRST_SECONDS, PROBE_SECONDS = 0.2, 15.0
 BOARD_SECONDS = 1.0
 PURGE_SECONDS, FORGET_SECONDS = 3600.0, 5.0
-EXPORT_SECONDS = 60.0
+EXPORT_SECONDS, LABEL_SECONDS = 60.0, 30.0
 TOPIC_OFFSET = "kafka:"
 
 
@@ -159,6 +159,8 @@ def housekeeping(service: Service, routine: Routine | None) -> dict[str, Corouti
         "board": every(BOARD_SECONDS, service.refresh),
         "purge": every(PURGE_SECONDS, service.purge),
         "forget": every(FORGET_SECONDS, service.forget_late),
+        # labels may be faster than scores
+        "labels": every(LABEL_SECONDS, service.look_for_labels),
         **export,
     }
 
@@ -201,6 +203,7 @@ def settling_of(
         block=standing.engine.blocks,
         event_time=standing.event_time,
         positions=positions,
+        late=lambda number: standing.label(number, time.time()),
     )
 
 

@@ -63,6 +63,12 @@ class Display:
                 self.examples.setdefault(key, deque(maxlen=EXAMPLES)).append(pair.id)
             yield Measured(key, score.value, x0, score.baseline, score.candidate)
 
+    def labelled(self, measured: Iterable[Measured], lost: Iterable[tuple[Key, str]]) -> None:
+        """Labels that came after their pairs, with examples of what was lost."""
+        self.means.add(measured)
+        for key, pair_id in lost:
+            self.examples.setdefault(key, deque(maxlen=EXAMPLES)).append(pair_id)
+
     def forget(self, ids: Collection[str]) -> None:
         """Show these pairs no more; what they counted for stays counted."""
         for key, kept in self.examples.items():

@@ -39,6 +39,7 @@ def erase(store: Store, subject_key: str, now: float) -> int:
     if gone:
         key = {"key": subject_key}
         store.write("DELETE FROM labels WHERE id IN (SELECT id FROM pairs WHERE subject_key = $key)", key)
+        store.write("DELETE FROM labelled WHERE seq IN (SELECT seq FROM pairs WHERE subject_key = $key)", key)
         store.write("DELETE FROM scores WHERE seq IN (SELECT seq FROM pairs WHERE subject_key = $key)", key)
         store.write("DELETE FROM pairs WHERE subject_key = $key", key)
         _forget_examples(store, gone)
@@ -72,6 +73,7 @@ def purge(store: Store, *, pairs_before: float, text_before: float) -> int:
     for query in (
         "purge_labels",
         "purge_scores",
+        "purge_labelled",
         "purge_pairs",
         "purge_trail",
         "purge_events",

@@ -21,7 +21,7 @@ _NO_LATENCY = frozenset({"warmup", "cached"})
 def of_entry(entry: Entry, crosses: Crosses) -> Observation:
     """The observation of a pair that was just scored."""
     kept = entry.kept
-    return _observation(
+    return observed(
         time=entry.time,
         dims=kept.dims,
         crosses=crosses,
@@ -46,7 +46,7 @@ def _of_row(row: Sequence[Any], crosses: Crosses) -> Observation:
     known = [(name, x, x0) for name, x, x0 in zip(signals, xs, x0s, strict=True) if name is not None]
     scores = {name: x for name, x, _ in known}
     references = {name: x0 for name, _, x0 in known if x0 is not None}
-    return _observation(
+    return observed(
         time=time,
         dims=dims,
         crosses=crosses,
@@ -59,7 +59,7 @@ def _of_row(row: Sequence[Any], crosses: Crosses) -> Observation:
     )
 
 
-def _observation(
+def observed(
     *,
     time: float,
     dims: Mapping[str, str],
@@ -71,6 +71,7 @@ def _observation(
     session: str | None,
     prompt: str,
 ) -> Observation:
+    """What the evidence reads of a pair, from its parts."""
     unhealthy = any(flag.startswith(UNHEALTHY) for flag in flags)
     kept = {name: scores[name] for name in sorted(scores) if not (unhealthy and _is_agreement(name))}
     return Observation(

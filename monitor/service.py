@@ -230,7 +230,12 @@ class Service:
             raise BadInput("too_many", f"send at most {MAX_LABELS} labels at once")
         rows = [row for label in labels if (row := _label_row(label))]
         archive.store_labels(self._standing.store, rows)
+        self.look_for_labels()
         return {"accepted": len(rows), "rejected": len(labels) - len(rows)}
+
+    def look_for_labels(self) -> None:
+        """With the next commit, count the labels whose pairs are scored."""
+        self._standing.labels_waiting = True
 
     def store_probes(self, results: Sequence[Any]) -> Mapping[str, int]:
         """Store and count the results of a run of `tailgate probe`. Raises BadInput."""

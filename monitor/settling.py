@@ -69,9 +69,10 @@ Apply = Callable[[Block], Batch]
 
 
 class Settling:
-    """One route's log. All methods are called from one task; `apply` and `commit` run in threads.
+    """One route's log. All methods are called from one task; `apply`, `late` and `commit` run in threads.
 
-    `positions` gives more positions to commit beside those of the accounts taken so far.
+    `positions` gives more positions to commit beside those of the accounts taken so far; `late` makes a
+    block, with the number that it is given, of what came about pairs that are committed.
     """
 
     def __init__(
@@ -86,8 +87,9 @@ class Settling:
         block: int = 0,
         event_time: float = 0.0,
         positions: Callable[[], Mapping[str, str]] = dict,
+        late: Callable[[int], Batch | None] = lambda _: None,
     ) -> None:
-        self._positions = positions
+        self._positions, self._late = positions, late
         self._observe, self._apply, self._write, self._committed = observe, apply, commit, committed
         self.tally = tally
         self._seq, self._number, self._time = seq, block, event_time
@@ -151,8 +153,13 @@ class Settling:
 
     async def flush(self) -> None:
         """Close the open block and commit it with everything settled so far."""
-        if not self._entries and not self._dirty:
-            return
+        if self._entries or self._dirty:
+            await self._flush()
+        if batch := await asyncio.to_thread(self._late, self._number + 1):
+            self._number += 1
+            await self._commit(batch)
+
+    async def _flush(self) -> None:
         batch = Batch()
         if self._entries:
             self._number += 1

@@ -21,6 +21,7 @@ from monitor.display import Display, ShownPair
 from monitor.evidence import Engine, Event
 from monitor.funnel import restored
 from monitor.hypotheses import Settings
+from monitor.labelled import Labelled
 from monitor.ledger import Keys, Row, pair_row, score_rows
 from monitor.records import Segment
 from monitor.segments import segment_names
@@ -28,6 +29,8 @@ from monitor.settling import Block
 from monitor.store import Batch, Snapshot, Store
 
 SNAPSHOT_BLOCKS = 64
+LABELS = 32
+"""Delayed labels per block, of which there is about one per second."""
 MEMBERS = 20_000
 """Pairs that are looked at to explain one divergence by another."""
 
@@ -58,6 +61,8 @@ class Standing:
         )
         self._pending_candidate: Row | None = None
         self._pending_events: list[Event] = []
+        self.labels_waiting = True
+        """Whether labels may have come that are not counted."""
         self.capabilities = capabilities_of(store.mapping("meta").get("capabilities", ""))
         self.identity = self._restore()
 
@@ -79,25 +84,43 @@ class Standing:
             self.display, resumed = Display.load(display), snapshot.block
         log = self.store.query("replay_log", {"block": resumed})
         first = log[0][0] if log else self.seq + 1
-        self._apply_log(log, [change for change in changes if change[0] >= first])
+        labels = self.store.query("labels_log", {"block": resumed})
+        self._apply_log(log, labels, [change for change in changes if change[0] >= first])
         return identity
 
     def _start_afresh(self) -> None:
         """Another configuration: the log was scored under other rules and proves nothing now."""
-        ((block,),) = self.store.query("SELECT max(block) FROM pairs")
+        ((block,),) = self.store.query(
+            "SELECT greatest((SELECT max(block) FROM pairs), (SELECT max(block) FROM labelled))"
+        )
         self.engine.blocks = max(self.engine.blocks, block or 0)
         self.display.restart(self.event_time, self.seq + 1)
 
-    def _apply_log(self, log: Sequence[Row], changes: Sequence[Row]) -> None:
-        waiting = deque(changes)
-        for _, group in groupby(log, key=lambda row: row[1]):
+    def _apply_log(self, log: Sequence[Row], labels: Sequence[Row], changes: Sequence[Row]) -> None:
+        waiting, late = deque(changes), deque(list(group) for _, group in groupby(labels, lambda row: row[8]))
+        for number, group in groupby(log, key=lambda row: row[1]):
             rows = list(group)
+            while late and late[0][0][8] < number:
+                self._replay_labels(late.popleft())
             while waiting and waiting[0][0] <= rows[0][0]:
                 seq, since, _ = waiting.popleft()
                 self._change_candidate(since, seq)
             for block in logged.of_rows(rows, self.config.crosses):
                 self.engine.apply(block)
             self._show(rows[0][2], [logged.shown_row(row, self.config.crosses) for row in rows])
+        for rest in late:
+            self._replay_labels(rest)
+
+    def _replay_labels(self, rows: Sequence[Row]) -> None:
+        self._apply_labels([Labelled.of_row(row[:8]) for row in rows], rows[0][9])
+
+    def _apply_labels(self, labels: Sequence[Labelled], time: float) -> list[Event]:
+        crosses = self.config.crosses
+        self.display.labelled(
+            [measured for label in labels for measured in label.measured(crosses)],
+            [((name, "label"), label.id) for label in labels if label.lost for name in label.names(crosses)],
+        )
+        return self.engine.apply([label.observation(time, crosses) for label in labels])
 
     def _change_candidate(self, since: float, seq: int) -> list[Event]:
         """The first candidate ever has nothing to clear: the opening lump is for it."""
@@ -125,10 +148,33 @@ class Standing:
         return Batch(
             pairs=[pair_row(entry, block.number, scored_at) for entry in block.entries],
             scores=[row for entry in block.entries for row in score_rows(entry)],
-            events=[(e.time, e.kind, e.segment, e.signal, e.evidence) for e in events],
+            events=[_event_row(event) for event in events],
             trail=steps,
             candidate=candidate,
             snapshot=snapshot,
+        )
+
+    def label(self, number: int, now: float) -> Batch | None:
+        """Evidence and rows of labels that wait, as block `number`; None where none does.
+
+        Theirs is a block of its own: those of pairs are cut by the pairs alone. A day's labels come at
+        once and a detector is paid by the second, so they are counted a few at a time.
+        """
+        with self.lock:
+            if not self.labels_waiting or self.engine.ledger is None:
+                return None
+            at, parameters = max(now, self.event_time), {"first": self.display.first_seq, "limit": LABELS}
+            due = [Labelled.of_row(row) for row in self.store.query("labels_due", parameters)]
+            self.labels_waiting = len(due) == LABELS
+            if not due:
+                return None
+            events = self._apply_labels(due, at)
+            steps = [(at, *key, evidence) for key, evidence in self.engine.moved()]
+        return Batch(
+            scores=[label.row() for label in due],
+            events=[_event_row(event) for event in events],
+            trail=steps,
+            labelled=[(number, at, label.seq) for label in due],
         )
 
     def _snapshot(self, block: int) -> Snapshot:
@@ -185,6 +231,10 @@ class Standing:
         parameters = {"first": self.display.first_seq, "limit": limit}
         for seq, segments, seconds in self.store.query("legs", parameters):
             yield seq, logged.segments_of_row(segments, self.config.crosses), seconds
+
+
+def _event_row(event: Event) -> Row:
+    return (event.time, event.kind, event.segment, event.signal, event.evidence)
 
 
 def joined(evidence: bytes, display: bytes) -> bytes:

@@ -59,6 +59,7 @@ class Batch:
     scores: Sequence[Row] = ()
     events: Sequence[Row] = ()
     trail: Sequence[Row] = ()
+    labelled: Sequence[Row] = ()
     funnel: Mapping[str, int] = field(default_factory=dict)
     counters: Mapping[tuple[str, str], int] = field(default_factory=dict)
     offsets: Mapping[str, str] = field(default_factory=dict)
@@ -169,7 +170,7 @@ class Store:
         connection = self._connection
         try:
             connection.begin()
-            for table in ("pairs", "scores", "events", "trail"):
+            for table in ("pairs", "scores", "events", "trail", "labelled"):
                 self._append(table, getattr(batch, table))
             self._upserts(batch)
             connection.commit()

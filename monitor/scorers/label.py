@@ -10,6 +10,11 @@ def label(pair: Pair) -> Score | None:
     truth = pair.label
     if truth is None or truth.baseline_correct is None or truth.candidate_correct is None:
         return None
-    ours, theirs = float(not truth.candidate_correct), float(not truth.baseline_correct)
+    return labelled(baseline_correct=truth.baseline_correct, candidate_correct=truth.candidate_correct)
+
+
+def labelled(*, baseline_correct: bool, candidate_correct: bool) -> Score:
+    """The same from the two labels."""
+    ours, theirs = float(not candidate_correct), float(not baseline_correct)
     reason = "lost" if ours > theirs else "won" if ours < theirs else ""
     return Score("label", (1.0 + ours - theirs) / 2.0, reason, "", theirs, ours)

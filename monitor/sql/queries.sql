@@ -44,12 +44,31 @@ ORDER BY s.x DESC, p.seq DESC LIMIT $limit;
 SELECT p.seq, p.block, p.received_at, p.segments, p.prompt_key, p.session_key, p.flags, p.legs, p.id, p.replay IS NOT NULL,
        list(s.signal ORDER BY s.signal), list(s.x ORDER BY s.signal), list(s.x0 ORDER BY s.signal),
        list(s.baseline ORDER BY s.signal), list(s.candidate ORDER BY s.signal)
-FROM pairs p LEFT JOIN scores s USING (seq)
+FROM pairs p LEFT JOIN scores s ON s.seq = p.seq AND s.signal <> 'label'
 WHERE p.block > $block
 GROUP BY ALL ORDER BY p.seq;
 
+-- name: labels_due
+-- Pairs since the last change of candidate whose two answers are labelled and not counted yet; of several
+-- labels the last one holds.
+WITH told AS (
+    SELECT id, arg_max(baseline_correct, received_at) AS b, arg_max(candidate_correct, received_at) AS c
+    FROM labels GROUP BY id
+)
+SELECT p.seq, p.id, p.segments, p.prompt_key, p.session_key, p.flags, b, c
+FROM told JOIN pairs p USING (id) ANTI JOIN labelled ON labelled.seq = p.seq
+WHERE p.seq >= $first AND b IS NOT NULL AND c IS NOT NULL ORDER BY p.seq LIMIT $limit;
+
+-- name: labels_log
+-- Labels that were counted behind a snapshot, in the order in which they were.
+SELECT p.seq, p.id, p.segments, p.prompt_key, p.session_key, p.flags, s.baseline = 0, s.candidate = 0, l.block, l.time
+FROM labelled l JOIN pairs p USING (seq) JOIN scores s ON s.seq = l.seq AND s.signal = 'label'
+WHERE l.block > $block ORDER BY l.block, l.seq;
+
 -- name: purge_scores
 DELETE FROM scores WHERE seq IN (SELECT seq FROM pairs WHERE received_at < $before);
+-- name: purge_labelled
+DELETE FROM labelled WHERE seq IN (SELECT seq FROM pairs WHERE received_at < $before);
 -- name: purge_pairs
 DELETE FROM pairs WHERE received_at < $before;
 
