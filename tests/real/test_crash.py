@@ -53,7 +53,8 @@ def ask(product: Product, count: int, tokens: int) -> None:
 
 def ended(funnel: dict[str, Any]) -> int:
     """Exchanges of which the funnel knows the end."""
-    return int(funnel["scored"]) + sum(funnel["skipped"].values())
+    skipped: dict[str, int] = funnel["skipped"]
+    return int(funnel["scored"]) + sum(skipped.values())
 
 
 def test_a_candidate_that_dies_is_no_divergence(vllm_tiny: Server, tmp_path: Path) -> None:
