@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,17 @@ def test_planted_boundaries_are_found(start_standin: Callable[[Settings], str], 
     found = rows(result)
     assert 3 <= found["json_depth"]["candidate"]["threshold"] <= 4
     assert 4 <= found["hops"]["candidate"]["threshold"] <= 5
+
+
+def test_a_planted_context_is_found_in_tokens_as_the_server_counts_them(
+    start_standin: Callable[[Settings], str], tmp_path: Path
+) -> None:
+    pack = tmp_path / "context.yaml"
+    pack.write_text("{name: context, axes: {context: {hardest: 16384}}}")
+    url = start_standin(Settings(latency=QUICK, boundaries=(Limit("context", 8000),)))
+    found = rows(probe("--candidate", url, "--pack", str(pack), "--format", "json"))["context"]["candidate"]
+    assert abs(math.log2(found["threshold"] / 8000)) <= 0.3
+    assert found["lower"] <= 8000 <= found["upper"]
 
 
 def test_what_the_candidate_lost_against_the_baseline_fails(
