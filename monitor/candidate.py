@@ -21,6 +21,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.config import ClientTLS
+from monitor.lanes import Lanes
 from monitor.openai_api import (
     StreamDecoder,
     TokenScore,
@@ -87,9 +88,9 @@ class Ask:
     priority: int | None = None
 
 
-def _tls(settings: ClientTLS) -> ssl.SSLContext | bool:
+def _tls(settings: ClientTLS) -> ssl.SSLContext:
     if not settings.ca and not settings.client_cert:
-        return True
+        return httpx.create_ssl_context(trust_env=False)
     context = ssl.create_default_context(cafile=str(settings.ca) if settings.ca else None)
     if settings.client_cert:
         context.load_cert_chain(str(settings.client_cert))
@@ -154,8 +155,7 @@ class Leg:
         self._client = httpx.AsyncClient(
             base_url=url,
             headers=headers,
-            verify=_tls(tls or ClientTLS()),
-            limits=httpx.Limits(max_connections=concurrency + 2, max_keepalive_connections=concurrency),
+            transport=Lanes(_tls(tls or ClientTLS())),  # `_slots` bounds them
             timeout=httpx.Timeout(None, connect=5.0),
             trust_env=False,  # no proxy or credential from the environment: only configured addresses
         )

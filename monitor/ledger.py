@@ -223,8 +223,11 @@ class Keeping:
 
 def scored_for_store(scored: Scored, keeping: Keeping) -> Scored:
     """The same scores with explanations as far as the mode allows."""
+    kept = {
+        name: keeping.kept(score.explanation, scored.id, name) or "" for name, score in scored.scores.items()
+    }
     scores = {
-        name: replace(score, explanation=keeping.kept(score.explanation, scored.id, name) or "")
+        name: score if kept[name] == score.explanation else replace(score, explanation=kept[name])
         for name, score in scored.scores.items()
     }
     return replace(scored, scores=scores)

@@ -81,8 +81,15 @@ class Broker:
 @contextmanager
 def serving(directory: Path) -> Iterator[Broker]:
     """A broker; clients of kafka-python leave sockets to the garbage collector, which has its say here."""
+    with stopped(directory) as broker:
+        broker.start()
+        yield broker
+
+
+@contextmanager
+def stopped(directory: Path) -> Iterator[Broker]:
+    """One that does not run yet."""
     broker = Broker(directory)
-    broker.start()
     try:
         yield broker
     finally:

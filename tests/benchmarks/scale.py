@@ -1,0 +1,205 @@
+"""`make bench-scale`: exchanges per second and core through spool and Kafka, and what a large store costs.
+
+    python -m tests.benchmarks.scale [--pairs N] [--rows N]… [--only flow|store]
+
+The whole monitor with its default signals; the candidate is another process that answers from recorded pairs
+(tests/benchmarks/exchanges.py), so what is measured is ours. CPU seconds, not wall clock: the machine's other
+tenants get in the way of the second. `loop_ms` is what a fixed loop of Python took just then: figures of two
+machines compare by it. The broker is Tansu, not Apache Kafka. Writes tests/benchmarks/results/scale.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.benchmarks.exchanges import KEY, available, candidate, fill
+from tests.benchmarks.hotpath import process
+from tests.benchmarks.results import write_result
+from tests.benchmarks.scale_store import Tenants, store_costs
+from tests.faults.rig import eventually, fetch, tailgate
+from tests.real.kafka_broker import serving
+from tests.real.kafka_fleet import Fleet
+
+PAIRS = 3_000
+ROWS = (1_000_000, 10_000_000)
+MONITORS = (1, 2, 4)
+LEAST_PAIRS_PER_CORE_SECOND = 300
+MOST_CPU_RATIO = 1.15
+MOST_IDLE = 0.2
+PATIENCE = 600.0
+WARM = 200
+"""Pairs before the clock runs: language models load with the first question that needs them."""
+CONCURRENCY = 32
+Json = dict[str, Any]
+
+
+def main() -> int:
+    """Measure, print, write where it is complete."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    parser.add_argument("--rows", type=int, action="append")
+    parser.add_argument("--only", choices=("flow", "store"))
+    arguments = parser.parse_args()
+    found: Json = {"source": available(), "loop_ms": round(loop_ms(), 1)}
+    if arguments.only != "store":
+        found |= flow(arguments.pairs)
+    if arguments.only != "flow":
+        found["store"] = {str(rows): store_costs(rows, Tenants()) for rows in arguments.rows or ROWS}
+    print(json.dumps(found, indent=1))
+    write_result("scale" if arguments.only is None else f"scale_{arguments.only}", found)
+    return 0
+
+
+def loop_ms() -> float:
+    """Best of five: milliseconds of CPU for summing a million squares."""
+    took = []
+    for _ in range(5):
+        began = time.process_time()
+        sum(i * i for i in range(1_000_000))
+        took.append(time.process_time() - began)
+    return 1000 * min(took)
+
+
+def flow(pairs: int) -> Json:
+    """Spool, then Kafka with more and more monitors; ratios against one."""
+    spool = through_spool(pairs)
+    kafka = {str(count): through_kafka(pairs, count) for count in MONITORS}
+    alone = kafka["1"]["scoring_cpu_seconds_per_10_000"]
+    for each in kafka.values():
+        each["cpu_ratio"] = round(each["scoring_cpu_seconds_per_10_000"] / alone, 3)
+        each["speed_up"] = round(kafka["1"]["seconds"] / each["seconds"], 2)
+    return {
+        "spool": spool,
+        "kafka": kafka,
+        "targets": {
+            "pairs_per_core_second": spool["pairs_per_core_second"] >= LEAST_PAIRS_PER_CORE_SECOND,
+            "cpu_ratio": all(each["cpu_ratio"] <= MOST_CPU_RATIO for each in kafka.values()),
+            "idle": all(each["most_idle"] <= MOST_IDLE for each in kafka.values()),
+        },
+    }
+
+
+def through_spool(pairs: int) -> Json:
+    """One monitor on one machine."""
+    with tempfile.TemporaryDirectory() as name, candidate(available()) as url:
+        directory = Path(name)
+        key = directory / "tailgate.key"
+        key.write_bytes(base64.b64encode(KEY) + b"\n")
+        key.chmod(0o600)
+        with tailgate(
+            "monitor", directory, 1, candidate_url=url, replay_share=0, candidate_concurrency=CONCURRENCY
+        ) as rig:
+            _wait(lambda: _answers(rig.http, "/-/ready"))
+            warm(directory / "spool", lambda: rig.funnel()["scored"])
+            before, began = process.cpu_seconds(rig.process.pid), time.monotonic()
+            fill(directory / "spool", "w0-1a", available(), range(pairs))
+            _wait(lambda: rig.funnel()["scored"] >= pairs + WARM)
+            seconds = time.monotonic() - began
+            cpu = process.cpu_seconds(rig.process.pid) - before
+    return {
+        "pairs": pairs,
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu, 2),
+        "pairs_per_core_second": round(pairs / cpu, 1),
+        "loop_ms": round(loop_ms(), 1),
+    }
+
+
+def warm(spool: Path, scored: Callable[[], int]) -> None:
+    """Score these and wait."""
+    fill(spool, "w9-1a", available(), range(1_000_000, 1_000_000 + WARM))
+    _wait(lambda: scored() >= WARM)
+
+
+def through_kafka(pairs: int, monitors: int) -> Json:
+    """One shipper, `monitors` that score, one with the evidence; CPU of each kind apart."""
+    with (
+        tempfile.TemporaryDirectory(prefix="tailgate-scale-") as name,
+        serving(Path(name)) as broker,
+        candidate(available()) as url,
+        Fleet(Path(name), broker.address, url, 1, monitors, {"candidate.concurrency": CONCURRENCY}) as fleet,
+    ):
+        _wait(lambda: all(fleet.listens(each) for each in fleet.ports))
+        _wait(lambda: all(_answers(fleet.ports[each], "/-/ready") for each in fleet.scorers))
+        warm(fleet.spool(0), lambda: fleet.funnel().get("scored", 0))
+        names, began = list(fleet.ports), time.monotonic()
+        before = {each: process.cpu_seconds(fleet.processes[each].pid) for each in names}
+        fill(fleet.spool(0), "w0-1a", available(), range(pairs))
+        idle = _idle_until(fleet, pairs + WARM)
+        seconds = time.monotonic() - began
+        used = {each: process.cpu_seconds(fleet.processes[each].pid) - before[each] for each in names}
+        scored = {each: fleet.measures(each)["tailgate_kafka_scored_total"] for each in fleet.scorers}
+    return _figures(pairs, seconds, used, idle, scored)
+
+
+def _figures(
+    pairs: int,
+    seconds: float,
+    used: Mapping[str, float],
+    idle: Mapping[str, float],
+    scored: Mapping[str, float],
+) -> Json:
+    scoring = sum(cpu for name, cpu in used.items() if name.startswith("scoring"))
+    return {
+        "pairs": pairs,
+        "seconds": round(seconds, 1),
+        "pairs_per_second": round(pairs / seconds, 1),
+        "scoring_cpu_seconds_per_10_000": round(1e4 * scoring / pairs, 2),
+        "evidence_cpu_seconds_per_10_000": round(1e4 * used["evidence"] / pairs, 2),
+        "shipper_cpu_seconds_per_10_000": round(1e4 * used["shipper0"] / pairs, 2),
+        "pairs_per_core_second": round(pairs / sum(used.values()), 1),
+        "most_idle": round(max(idle.values()), 3),
+        "idle": {name: round(share, 3) for name, share in idle.items()},
+        "scored": {name: int(count) for name, count in scored.items()},
+        "loop_ms": round(loop_ms(), 1),
+    }
+
+
+def _idle_until(fleet: Fleet, wanted: int) -> dict[str, float]:
+    """Share of the time with lag that each monitor waited for exchanges, until `wanted` are scored."""
+    waited = dict.fromkeys(fleet.scorers, 0.0)
+    lagging, last = 0.0, (time.monotonic(), _idle(fleet))
+    end = time.monotonic() + PATIENCE
+    while fleet.funnel().get("scored", 0) < wanted:
+        assert time.monotonic() < end, "not everything was scored"
+        time.sleep(1)
+        lag = sum(fleet.measures(each).get("tailgate_kafka_lag_exchanges", 0) for each in fleet.scorers)
+        now = (time.monotonic(), _idle(fleet))
+        if lag > 0:
+            lagging += now[0] - last[0]
+            for name in waited:
+                waited[name] += now[1][name] - last[1][name]
+        last = now
+    return {name: seconds / max(lagging, 1e-9) for name, seconds in waited.items()}
+
+
+def _idle(fleet: Fleet) -> dict[str, float]:
+    return {
+        each: fleet.measures(each).get("tailgate_kafka_idle_seconds_total", 0.0) for each in fleet.scorers
+    }
+
+
+def _answers(port: int, path: str) -> bool:
+    try:
+        fetch(f"http://127.0.0.1:{port}{path}")
+    except (httpx.HTTPError, OSError):
+        return False
+    return True
+
+
+def _wait(check: Callable[[], bool]) -> None:
+    assert eventually(check, PATIENCE), "waited in vain"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
