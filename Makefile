@@ -170,6 +170,11 @@ soak: $(STAMP) ## an hour of replayed arrivals through the sidecar: failures and
 .PHONY: soak-kafka
 soak-kafka: $(STAMP) $(TANSU) ## four producers, three monitors, 20 kills, 5 frozen brokers, one lost: scored exactly once (15 min)
 	$(BIN)/python -m tests.benchmarks.kafka_soak
+	$(BIN)/python -m tests.benchmarks.kafka_poison
+
+.PHONY: bench-scale
+bench-scale: $(STAMP) $(TANSU) ## pairs per second and core through spool and Kafka; stores of 1 M and 10 M pairs (15 min)
+	$(BIN)/python -m tests.benchmarks.scale
 
 .PHONY: bench-scrapes bench-redaction reference
 bench-scrapes: $(STAMP) ## four monitors with fifty segments each under a scraper: pages, sidecar and verdict beside each other (4 min)
