@@ -63,8 +63,10 @@ def rows_table(
     table = Table(
         title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", show_edge=False
     )
-    for name in ("segment", "signal", "verdict"):
-        table.add_column(name, no_wrap=True)
+    # Long names are folded: cut off they could not be copied, and whole they would push the numbers out of sight.
+    table.add_column("segment", overflow="fold", max_width=max(24, width - 56))
+    table.add_column("signal", overflow="fold", max_width=max(12, width - 64))
+    table.add_column("verdict", no_wrap=True)
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for row in chosen_rows(verdict, everything=everything, only_diverged=only_diverged):

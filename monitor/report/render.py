@@ -74,6 +74,7 @@ def _values(report: Report) -> dict[str, object]:
         "worst": worst_lines(report.lines),
         "listed": [line for line in report.lines if line.week and line.week.listed],
         "differing": [line for line in report.lines if line.why_different],
+        "stale": next((words for words in report.warnings if words.startswith("no pair was scored")), None),
         "no_drift": next((gap for gap in report.gaps if gap.startswith("input drift")), None),
     }
 

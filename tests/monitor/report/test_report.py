@@ -171,6 +171,14 @@ def test_an_empty_window_is_said_not_hidden(store: Store) -> None:
     assert "no pair was received" in as_markdown(made)
 
 
+def test_a_state_of_long_ago_is_said_to_be_one(report: Report) -> None:
+    """The banner says why a route with a broken segment is not called diverged."""
+    old = replace(report, verdict="inconclusive", warnings=["no pair was scored in the last 90 minutes"])
+    banner = Elements(as_html(old)).text.partition("median and tail")[0]
+    assert "Not a verdict of now: no pair was scored in the last 90 minutes." in banner
+    assert "Not a verdict of now" not in as_html(replace(old, verdict="diverged"))
+
+
 def test_a_shift_of_the_mix_is_found(store: Store) -> None:
     fill_other_week(store)
     shifts = {shift.segment: shift for shift in gather(store, Window(NOW - 7 * DAY, NOW), NOW).shifts or ()}
