@@ -21,7 +21,12 @@ demo: $(STAMP) ## the whole pipeline on this machine: a planted tail regression 
 test: check ## format, lint, types, import contracts, then every test
 
 check: lint types imports
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not alone and not full"
+	$(BIN)/python -m pytest -q -m "alone and not full"
+
+.PHONY: test-full
+test-full: $(STAMP) ## what `make test` has no time for: live failures, alerts on Tailgate, 200 sets for discovery (20 min)
+	$(BIN)/python -m pytest -q -m full
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check monitor collectors dashboards helm tests
@@ -148,7 +153,7 @@ test-real: $(STAMP) vllm ## everything against real servers: contract, clients, 
 
 .PHONY: failures
 failures: $(STAMP) ## live from the sidecar to Alertmanager's webhook: seven failures, a healthy twin, alerts on Tailgate (8 min)
-	TAILGATE_FAILURES=1 $(BIN)/python -m pytest -q tests/scenarios/test_live_failures.py tests/real/test_alerts_on_tailgate.py
+	$(BIN)/python -m pytest -q -m full tests/scenarios/test_live_failures.py tests/real/test_alerts_on_tailgate.py
 
 # vLLM pins torch, numpy and pydantic, hence a venv of its own. torchvision, torchaudio and torchcodec come
 # built for another torch and break the import of every model class; text models do not need them.

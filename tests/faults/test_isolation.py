@@ -30,6 +30,7 @@ from tests.faults.rig import Rig, eventually, tailgate, total
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.alone,
     pytest.mark.timeout(300),
     pytest.mark.skipif(native.missing() is not None, reason=str(native.missing())),
 ]

@@ -82,6 +82,7 @@ def test_healthy_data_report_nothing_in_nineteen_of_twenty_sets() -> None:
     assert reported <= 4
 
 
+@pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_healthy_data_report_nothing_in_190_of_200_sets() -> None:

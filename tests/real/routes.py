@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -12,14 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import pytest
 
 from monitor.demo import Plan, Stage, play, raise_stage
 from monitor.errors import Unreachable
 from tests.real.alerting import Alerting, alerting
-
-failures = pytest.mark.skipif("TAILGATE_FAILURES" not in os.environ, reason="make failures")
-"""For what `make test` has no room for."""
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from tests.real.photographs import draw
 from tests.real.routes import Route, another_candidate, end, running_route
 from tests.standin.process import TAILGATE
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(240)]
 
 PLANTED = "language=sw"
 SECONDS = 45.0

@@ -25,7 +25,7 @@ from monitor.demo import Plan, Stage
 from tests.deploy.tools import DEPLOY
 from tests.real.alerting import Alerting, alerting, eventually
 from tests.real.product import Product, sidecar
-from tests.real.routes import end, failures, raised, sending, targets
+from tests.real.routes import end, raised, sending, targets
 from tests.standin.process import running_standin
 
 pytestmark = [
@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(240),
     # Four routes for minutes, with waits that a busy machine outlasts: `make test` has no room for them.
-    failures,
+    pytest.mark.full,
 ]
 
 SECONDS = 40.0

@@ -22,7 +22,7 @@ from monitor.demo import Plan
 from monitor.standin.traffic import traffic
 from tests.deploy.tools import DEPLOY
 from tests.real.alerting import Alerting, alerting, eventually
-from tests.real.routes import failures, raised, sending, targets
+from tests.real.routes import raised, sending, targets
 from tests.standin.process import running_standin
 
 pytestmark = [
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(360),
     # Eight routes are six minutes of CPU: three on two quiet cores, which `make test` has no room for.
-    failures,
+    pytest.mark.full,
 ]
 
 SECONDS = 22.0
