@@ -2,7 +2,7 @@
 
 Topics carry a prefix of their own per route: `exchanges` (sealed, from the shippers to the monitors that
 score), `scores` (one partition: the route's log), `settled` (compacted: what of each stream needs no
-sending again), `decisions` (alarms, clears, verdicts) and `dead-letter`.
+sending again), `labels` (delayed truth, from anybody), `decisions` (alarms, clears, verdicts) and `dead-letter`.
 
 A client that cannot reach its brokers blocks its caller for up to half a minute, which is why no process
 in the path of production imports this file. Lag is `highwater - position`: some brokers answer
@@ -24,10 +24,11 @@ from monitor.errors import BadInput, ConfigError, Unreachable
 
 log = logging.getLogger("tailgate.kafka")
 
-EXCHANGES, SCORES, SETTLED, DECISIONS, DEAD_LETTER = (
+EXCHANGES, SCORES, SETTLED, LABELS, DECISIONS, DEAD_LETTER = (
     "exchanges",
     "scores",
     "settled",
+    "labels",
     "decisions",
     "dead-letter",
 )
@@ -114,6 +115,7 @@ def ensure_topics(
         EXCHANGES: (partitions, retention),
         SCORES: (1, {"retention.ms": str(7 * 86_400_000), **largest}),
         SETTLED: (1, {"cleanup.policy": "compact"}),
+        LABELS: (1, {}),
         DECISIONS: (1, {}),
         DEAD_LETTER: (1, {}),
     }

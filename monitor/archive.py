@@ -93,6 +93,16 @@ def probes(store: Store, until: float) -> list[Row]:
     return store.query("report_probes", {"until": until})
 
 
+def label_row(label: Mapping[str, Any], at: float) -> Row | None:
+    """A row for `store_labels`; None where the label says nothing of a pair."""
+    pair_id, source = label.get("id"), label.get("source", "api")
+    answers = [label.get(f"{arm}_correct") for arm in ("baseline", "candidate")]
+    known = all(value is None or isinstance(value, bool) for value in answers)
+    if not isinstance(pair_id, str) or not isinstance(source, str) or not known or answers == [None, None]:
+        return None
+    return (pair_id, at, source, *answers)
+
+
 def store_labels(store: Store, rows: Sequence[Row]) -> None:
     """Delayed labels: (id, received_at, source, baseline_correct, candidate_correct)."""
     for pair_id, at, source, baseline, candidate in rows:

@@ -22,7 +22,7 @@ class Kafka(Strict):
     topic_prefix: str = Field(
         "tailgate.",
         pattern=r"^[A-Za-z0-9._-]{1,200}$",
-        description="Prefix of the topics exchanges, scores, settled, decisions, dead-letter; one per route.",
+        description="Prefix of the topics exchanges, scores, settled, labels, decisions, dead-letter; one per route.",
     )
     group: str = Field("tailgate", description="Consumer group of the monitors.")
     role: Literal["both", "scoring", "evidence"] = Field(

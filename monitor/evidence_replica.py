@@ -15,6 +15,7 @@ from monitor.app import IDENTITY_SECONDS, settled_ranges, settling_of
 from monitor.candidate import Leg
 from monitor.errors import Unreachable
 from monitor.evidence_log import EPOCH, OFFSET, EvidenceLog
+from monitor.label_topic import LabelTopic
 from monitor.records import Verdict
 from monitor.replica import Replica, topics_of
 from monitor.service import Service
@@ -42,6 +43,12 @@ class Evidence:
         self.log.reads(offsets.get(EPOCH, ""))
         self._consumer = Consumer(replica.cluster, SCORES, start=self.log.next, epoch=self.log.epoch)
         self._producer = Producer(replica.cluster)
+        self._labels = LabelTopic(
+            replica.cluster,
+            standing.store,
+            bury=replica.bury,
+            put_aside=lambda: replica.send_letters(self._producer),
+        )
         self._fresh: set[str] = set(self.log.streams)
         replica.values |= {"lag_scores": lambda: self._consumer.lag, "repeats": lambda: self.log.repeats}
 
@@ -59,6 +66,7 @@ class Evidence:
         """What runs for ever."""
         return {
             "scores": self._read(),
+            "labels": self._take_labels(service),
             "seen": _look(service, candidate),
             "announce": self._announce_for_ever(),
             "decisions": self._decide(service),
@@ -67,6 +75,7 @@ class Evidence:
     async def close(self) -> None:
         """Stop reading."""
         await self._consumer.close()
+        await self._labels.close()
         self._producer.close()
 
     async def _read(self) -> None:
@@ -77,6 +86,12 @@ class Evidence:
             for record in records:
                 await self.log.take(record.offset, record.value, partial(self._replica.bury, record))
             await self._replica.send_letters(self._producer)
+
+    async def _take_labels(self, service: Service) -> None:
+        await topics_of(self._replica)
+        while True:
+            if await self._labels.turn():
+                service.look_for_labels()
 
     def _committed(self, offsets: Mapping[str, str]) -> None:
         self._fresh.update(name for name in offsets if name not in {OFFSET, EPOCH})

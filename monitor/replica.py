@@ -69,6 +69,7 @@ class Replica:
     values: dict[str, Callable[[], float]] = field(default_factory=dict)
     _letters: list[Message] = field(default_factory=list)
     _reasons: Counter[str] = field(default_factory=Counter)
+    _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def bury(self, record: Received, reason: BadInput) -> None:
         """Note a record that nobody can use; `send_letters` puts it aside."""
@@ -78,6 +79,10 @@ class Replica:
 
     async def send_letters(self, producer: Producer) -> None:
         """Put aside what was buried, before anybody goes on behind it."""
+        async with self._sending:
+            await self._send_letters(producer)
+
+    async def _send_letters(self, producer: Producer) -> None:
         while letters := self._letters[:LETTERS]:
             try:
                 await asyncio.to_thread(producer.send, letters)

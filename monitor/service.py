@@ -228,7 +228,7 @@ class Service:
         """Store delayed labels; unusable ones are counted, never fatal."""
         if len(labels) > MAX_LABELS:
             raise BadInput("too_many", f"send at most {MAX_LABELS} labels at once")
-        rows = [row for label in labels if (row := _label_row(label))]
+        rows = [row for label in labels if (row := archive.label_row(label, time.time()))]
         archive.store_labels(self._standing.store, rows)
         self.look_for_labels()
         return {"accepted": len(rows), "rejected": len(labels) - len(rows)}
@@ -321,12 +321,3 @@ class Service:
             self.reload()
         except TailgateError as error:
             log.error("configuration not reloaded: %s", error)
-
-
-def _label_row(label: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    pair_id, source = label.get("id"), label.get("source", "api")
-    answers = [label.get(f"{arm}_correct") for arm in ("baseline", "candidate")]
-    known = all(value is None or isinstance(value, bool) for value in answers)
-    if not isinstance(pair_id, str) or not isinstance(source, str) or not known or answers == [None, None]:
-        return None
-    return (pair_id, time.time(), source, *answers)

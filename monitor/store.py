@@ -59,6 +59,7 @@ class Batch:
     scores: Sequence[Row] = ()
     events: Sequence[Row] = ()
     trail: Sequence[Row] = ()
+    labels: Sequence[Row] = ()
     labelled: Sequence[Row] = ()
     funnel: Mapping[str, int] = field(default_factory=dict)
     counters: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -170,7 +171,7 @@ class Store:
         connection = self._connection
         try:
             connection.begin()
-            for table in ("pairs", "scores", "events", "trail", "labelled"):
+            for table in ("pairs", "scores", "events", "trail", "labels", "labelled"):
                 self._append(table, getattr(batch, table))
             self._upserts(batch)
             connection.commit()

@@ -59,10 +59,10 @@ def main() -> int:
     arguments = parser.parse_args()
     plan = Plan(exchanges=arguments.exchanges, kills=arguments.kills, freezes=arguments.freezes)
     loss = Plan(exchanges=arguments.exchanges // 4, kills=0, freezes=0)
-    found = {
-        name: scenario(each) for name, scenario, each in (("chaos", chaos, plan), ("loss", broker_lost, loss))
-    }
-    print(json.dumps(found, indent=1))
+    found: Json = {}
+    for name, scenario, each in (("chaos", chaos, plan), ("loss", broker_lost, loss)):
+        found[name] = scenario(each)
+        print(json.dumps({name: found[name]}, indent=1), flush=True)
     if plan == Plan():
         write_result("kafka_soak", {"broker": "Tansu 0.6.0 (not Apache Kafka)", **found})
     return int(not all(each["passed"] for each in found.values()))

@@ -21,6 +21,7 @@ from collectors.kafka_records import Sealer, Shipment
 from collectors.kafka_topic import (
     DEAD_LETTER,
     EXCHANGES,
+    LABELS,
     SCORES,
     SETTLED,
     Cluster,
@@ -39,6 +40,7 @@ from monitor.config_file import load
 from monitor.errors import Unreachable
 from monitor.evidence_log import EPOCH, OFFSET, EvidenceLog
 from monitor.judging import Judging
+from monitor.label_topic import LabelTopic
 from monitor.ledger import Keys, Outcome
 from monitor.publishing import Publishing, position
 from monitor.replica import Replica
@@ -321,3 +323,38 @@ def test_the_evidence_forgets_where_it_was_in_a_log_that_is_gone(tmp_path: Path)
         {OFFSET: "0", EPOCH: "second"},
     )
     store.close()
+
+
+def test_labels_of_the_topic_count_once_and_the_unusable_are_put_aside(
+    tmp_path: Path, broker: Broker
+) -> None:
+    cluster, store = Cluster((broker.address,), "t."), Store(tmp_path / "e.duckdb")
+    config = load(overrides={"store.path": store.path, "candidate.url": "http://127.0.0.1:1"})
+    replica, client = Replica(config, cluster, KEY), KafkaClient(cluster)
+    ensure_topics(cluster, 1, 3600, 1)
+    good = [b'{"id": "p%d", "candidate_correct": true}' % number for number in range(3)]
+    for values in (
+        [*good, b"{", b'{"id": 4}'],
+        [b'{"id": "p9", "baseline_correct": false, "source": "audit"}'],
+    ):
+        client.send([Message(cluster.topic(LABELS), value) for value in values])
+        asyncio.run(read_labels(replica, client, store))
+    client.close()
+    found = store.query("SELECT id, source, baseline_correct, candidate_correct FROM labels ORDER BY id")
+    store.close()
+    assert found == [
+        *((f"p{number}", "api", None, True) for number in range(3)),
+        ("p9", "audit", False, None),
+    ]
+    assert replica.dead_letters == 2
+
+
+async def read_labels(replica: Replica, client: KafkaClient, store: Store) -> None:
+    """Another process each time: only the store knows what was read."""
+    labels = LabelTopic(
+        replica.cluster, store, bury=replica.bury, put_aside=lambda: replica.send_letters(client)
+    )
+    for _ in range(100):
+        if await labels.turn():
+            break
+    await labels.close()
