@@ -108,18 +108,6 @@ def test_a_missing_directory_names_the_key(tmp_path: Path) -> None:
         Store(tmp_path / "nowhere" / "t.duckdb")
 
 
-def test_latency_quantiles_are_exact(path: Path) -> None:
-    store = Store(path)
-    rows = [(*pair(seq)[:15], {**LEG, "duration": float(seq)}, *pair(seq)[16:]) for seq in range(1, 102)]
-    store.commit(Batch(pairs=rows))
-    found = {
-        (dimension, value, role): duration
-        for dimension, value, role, duration, *_ in store.query("latency", {"since": 0})
-    }
-    assert found["all", "all", "baseline"] == [51.0, 100.0]
-    store.close()
-
-
 def test_older_command_lines_can_open_the_file(path: Path) -> None:
     """Bytes 12 to 19 of a DuckDB file hold its storage version; 69 is the first that 1.5 cannot read."""
     Store(path).close()
