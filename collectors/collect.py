@@ -19,6 +19,7 @@ import msgspec
 from collectors.admin import Admin
 from collectors.counters import Board
 from collectors.intake import Intake
+from collectors.kafka_topic import Cluster
 from collectors.serving import listener, shown
 from collectors.settings import Settings
 from collectors.spool import load_key, new_stream
@@ -29,7 +30,7 @@ from monitor.errors import ConfigError, StoreError
 _BEAT_SECONDS = 0.5
 
 
-def run(settings: Settings, ways: Collect, token: str) -> None:
+def run(settings: Settings, ways: Collect, token: str, cluster: Cluster) -> None:
     """Serve until SIGTERM or SIGINT; one line of JSON on stdout says where.
 
     Raises ConfigError (nothing is configured), StoreError (spool), Unreachable (an address is taken).
@@ -44,10 +45,12 @@ def run(settings: Settings, ways: Collect, token: str) -> None:
     board = Board(1, settings.fraction)
     key = load_key(spool, settings.key_env)
     worker = Worker(settings, board, 0, stream=new_stream(0), key=key, parent=-1)
-    asyncio.run(_serve(settings, ways, board, worker, token))
+    asyncio.run(_serve(settings, ways, board, worker, token, cluster=cluster))
 
 
-async def _serve(settings: Settings, ways: Collect, board: Board, worker: Worker, token: str) -> None:
+async def _serve(
+    settings: Settings, ways: Collect, board: Board, worker: Worker, token: str, *, cluster: Cluster
+) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -63,7 +66,7 @@ async def _serve(settings: Settings, ways: Collect, board: Board, worker: Worker
         stack.callback(server.close)
         addresses = {
             name: await stack.enter_async_context(way)
-            for name, way in configured(ways, intake, declared, token).items()
+            for name, way in configured(ways, intake, declared, token, cluster).items()
         }
         beat = asyncio.create_task(_beat(worker))
         stack.callback(beat.cancel)
@@ -79,7 +82,7 @@ async def _serve(settings: Settings, ways: Collect, board: Board, worker: Worker
 
 
 def configured(
-    ways: Collect, intake: Intake, declared: Sequence[str], token: str
+    ways: Collect, intake: Intake, declared: Sequence[str], token: str, cluster: Cluster
 ) -> dict[str, AbstractAsyncContextManager[str]]:
     """The ways in that have an address, by name; each serves while its context is open."""
     found: dict[str, AbstractAsyncContextManager[str]] = {}
@@ -104,6 +107,11 @@ def configured(
         from collectors.posted import posted
 
         found["records"] = posted(intake, ways.records, load(ways.records.mapping), token)
+    if ways.topic.name:
+        from collectors.mapping import load
+        from collectors.record_topic import record_topic
+
+        found["topic"] = record_topic(intake, cluster, ways.topic, load(ways.topic.mapping))
     if ways.packets.interface:
         from collectors.packets import packets
 

@@ -59,6 +59,19 @@ class Records(Strict):
     _listen = field_validator("listen")(_address)
 
 
+class Topic(Strict):
+    name: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,249}$",
+        description="Kafka topic with another tool's records as JSON, on the brokers of kafka.bootstrap.",
+    )
+    mapping: str = Field("litellm", description="As collect.records.mapping.")
+    group: str = Field(
+        "tailgate-collect", description="Consumer group; processes of one group share the topic."
+    )
+    max_record_bytes: Count = Field(4 << 20, description="Larger records are counted and left out.")
+
+
 class Packets(Strict):
     interface: str | None = Field(
         None,
@@ -79,6 +92,7 @@ class Collect(Strict):
     envoy: Envoy = Field(default_factory=Envoy)
     taps: Taps = Field(default_factory=Taps)
     records: Records = Field(default_factory=Records)
+    topic: Topic = Field(default_factory=Topic)
     packets: Packets = Field(default_factory=Packets)
 
     @field_validator("admin")
@@ -104,6 +118,7 @@ class Collect(Strict):
             "envoy": self.envoy.listen,
             "taps": self.taps.directory,
             "records": self.records.listen,
+            "topic": self.topic.name,
             "packets": self.packets.interface,
         }
         return tuple(name for name, where in on.items() if where)

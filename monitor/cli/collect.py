@@ -13,6 +13,7 @@ from monitor.addresses import host_port
 from monitor.cli.options import config_from, config_options
 from monitor.cli.sidecar import STANDALONE_SPOOL, settings_of
 from monitor.config_file import secret
+from monitor.errors import ConfigError
 
 
 @click.command("collect")
@@ -35,6 +36,10 @@ def command(path: Path | None, settings: tuple[str, ...], **flags: Any) -> None:
         admin=host_port(config.collect.admin),
         token_env=config.collect.token_env,
     )
+    if config.collect.topic.name and not config.kafka.bootstrap:
+        raise ConfigError("collect.topic.name: needs the brokers; set kafka.bootstrap=['HOST:PORT']")
+    logging.getLogger("kafka").setLevel("CRITICAL")  # it reports every attempt to reconnect; we report states
     from collectors.collect import run
+    from monitor.replica import cluster_of
 
-    run(process, config.collect, token or "")
+    run(process, config.collect, token or "", cluster_of(config))
