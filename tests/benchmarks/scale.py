@@ -1,12 +1,13 @@
 """`make bench-scale`: exchanges per second and core through spool and Kafka, and what a large store costs.
 
-    python -m tests.benchmarks.scale [--pairs N] [--rows N]… [--only flow|store]
+    python -m tests.benchmarks.scale [--pairs N] [--rows N]… [--only bytes|flow|store]
 
 The whole monitor with its default signals; the candidate is another process that answers from recorded pairs
 (tests/benchmarks/exchanges.py), so what is measured is ours. CPU seconds, not wall clock: the machine's other
 tenants get in the way of the second. `loop_ms` is what a fixed loop of Python took just then: figures of two
 machines compare by it, and where neighbours took more of the machine during one run than during another the ratio of CPU
-seconds is also given per loop. The broker is Tansu, not Apache Kafka. Writes tests/benchmarks/results/scale.json.
+seconds is also given per loop. The broker is Tansu, not Apache Kafka. Writes
+tests/benchmarks/results/scale_*.json.
 """
 
 from __future__ import annotations
@@ -19,11 +20,25 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import httpx
+import zstandard
 
-from tests.benchmarks.exchanges import KEY, available, candidate, fill
+from collectors.exchanges import Decoding, exchange_of
+from collectors.kafka_records import Sealer, Shipment
+from collectors.spool_reader import Position
+from collectors.wire import Capture
+from monitor.config import Config
+from monitor.judging import Judging
+from monitor.ledger import Keys
+from monitor.pairing import Paired
+from monitor.publishing import BATCH
+from monitor.records import Pair
+from monitor.score_records import encode, record_of
+from monitor.settling import Account, Settled
+from tests.benchmarks.exchanges import KEY, available, candidate, capture_of, fill, pairs
 from tests.benchmarks.hotpath import process
 from tests.benchmarks.results import write_result
 from tests.benchmarks.scale_store import Tenants, store_costs
@@ -32,6 +47,7 @@ from tests.real.kafka_broker import serving
 from tests.real.kafka_fleet import Fleet
 
 PAIRS = 3_000
+SAMPLE = 512
 ROWS = (1_000_000, 10_000_000)
 MONITORS = (1, 2, 4)
 LEAST_PAIRS_PER_CORE_SECOND = 300
@@ -45,20 +61,52 @@ Json = dict[str, Any]
 
 
 def main() -> int:
-    """Measure, print, write where it is complete."""
+    """Measure, print and write each part."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale", description=__doc__)
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--rows", type=int, action="append")
-    parser.add_argument("--only", choices=("flow", "store"))
+    parser.add_argument("--only", choices=("bytes", "flow", "store"))
     arguments = parser.parse_args()
-    found: Json = {"source": available(), "loop_ms": round(loop_ms(), 1)}
-    if arguments.only != "store":
-        found |= flow(arguments.pairs)
-    if arguments.only != "flow":
-        found["store"] = {str(rows): store_costs(rows, Tenants()) for rows in arguments.rows or ROWS}
-    print(json.dumps(found, indent=1))
-    write_result("scale" if arguments.only is None else f"scale_{arguments.only}", found)
+    parts: dict[str, Callable[[], Json]] = {
+        "bytes": bytes_per_pair,
+        "flow": lambda: flow(arguments.pairs),
+        "store": lambda: {str(rows): store_costs(rows, Tenants()) for rows in arguments.rows or ROWS},
+    }
+    for name, measure in parts.items():
+        if arguments.only in {None, name}:
+            found = {"source": available(), "loop_ms": round(loop_ms(), 1), **measure()}
+            print(json.dumps({name: found}, indent=1), flush=True)
+            write_result(f"scale_{name}", found)
     return 0
+
+
+def bytes_per_pair() -> Json:
+    """What one pair weighs: bodies as captured, sealed on the topic, its line of the log alone and in a batch."""
+    judging, sealer = Judging(Config(), Keys(KEY)), Sealer(KEY)
+    captures = [
+        capture_of(pair, "w0-1a", tag, time.time(), tag)
+        for tag, pair in enumerate(pairs(available())[:SAMPLE])
+    ]
+    sealed = [
+        len(sealer.seal(b"w0-1a", Shipment(Position(1, 0, 0), Position(1, 1, 1), capture), "zstd"))
+        for capture in captures
+    ]
+    lines = [_line(judging, capture) for capture in captures]
+    batches = [b"".join(lines[at : at + BATCH]) for at in range(0, SAMPLE, BATCH)]
+    return {
+        "pairs": SAMPLE,
+        "captured": round(mean(len(each.request_body) + len(each.response_body) for each in captures)),
+        "exchange": round(mean(sealed)),
+        "score": round(mean(map(len, lines))),
+        "score_compressed": round(sum(len(zstandard.compress(batch, 3)) for batch in batches) / SAMPLE),
+    }
+
+
+def _line(judging: Judging, capture: Capture) -> bytes:
+    """The log's record of an exchange whose candidate answers as the baseline did."""
+    exchange = exchange_of(capture, Decoding(), time.time())
+    outcome = judging.judge(Paired(exchange, Pair(exchange, exchange.baseline)))
+    return encode(record_of(Settled(Account("w0-1a", "[0, 0]"), outcome), (1, 0, 0), (1, 1, 1)))
 
 
 def loop_ms() -> float:
