@@ -94,12 +94,12 @@ def chaos(plan: Plan, rng: Random | None = None) -> Json:
                 _kill(fleet, rng.choice(fleet.monitors))
             time.sleep(PAUSE_SECONDS)
         seconds = _settled(fleet, writers, plan, began)
-        resent, funnel = _resent(fleet), fleet.funnel()
+        resent, funnel, left = _resent(fleet), fleet.funnel(), fleet.unreleased
         fleet.processes.pop("evidence").terminate()
         time.sleep(PAUSE_SECONDS)
         lived, again = kept(fleet), alone(fleet)
     return {
-        **_judged(plan, lived.ids, funnel, fleet.unreleased if fleet.directory.exists() else 0),
+        **_judged(plan, lived.ids, funnel, left),
         "evidence_equals_one_process": lived.evidence == again.evidence,
         "order_equals_one_process": lived.ids == again.ids,
         "funnel_equals_one_process": lived.funnel == again.funnel,
@@ -123,8 +123,7 @@ def broker_lost(plan: Plan) -> Json:
         # Tansu makes topics that anybody asks for, in a shape of its own, and mixes up what several make at once.
         ensure_topics(Cluster((broker.address,), PREFIX), PARTITIONS, 3600, 1)
         seconds = _settled(fleet, writers, plan, began)
-        resent, funnel = _resent(fleet), fleet.funnel()
-        left = fleet.unreleased
+        resent, funnel, left = _resent(fleet), fleet.funnel(), fleet.unreleased
         fleet.processes.pop("evidence").terminate()
         time.sleep(PAUSE_SECONDS)
         ids = kept(fleet).ids

@@ -1,6 +1,6 @@
 """`make bench-scale`: exchanges per second and core through spool and Kafka, and what a large store costs.
 
-    python -m tests.benchmarks.scale [--pairs N] [--rows N]… [--only bytes|flow|store]
+    python -m tests.benchmarks.scale [--pairs N] [--rows N]… [--only bytes|flow|store|billion]
 
 The whole monitor with its default signals; the candidate is another process that answers from recorded pairs
 (tests/benchmarks/exchanges.py), so what is measured is ours. CPU seconds, not wall clock: the machine's other
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import math
 import sys
 import tempfile
 import time
@@ -40,7 +41,7 @@ from monitor.score_records import encode, record_of
 from monitor.settling import Account, Settled
 from tests.benchmarks.exchanges import KEY, available, candidate, capture_of, fill, pairs
 from tests.benchmarks.hotpath import process
-from tests.benchmarks.results import write_result
+from tests.benchmarks.results import figure, write_result
 from tests.benchmarks.scale_store import Tenants, store_costs
 from tests.faults.rig import eventually, fetch, tailgate
 from tests.real.kafka_broker import serving
@@ -48,6 +49,7 @@ from tests.real.kafka_fleet import Fleet
 
 PAIRS = 3_000
 SAMPLE = 512
+REPLICATION = 3
 ROWS = (1_000_000, 10_000_000)
 MONITORS = (1, 2, 4)
 LEAST_PAIRS_PER_CORE_SECOND = 300
@@ -65,12 +67,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale", description=__doc__)
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--rows", type=int, action="append")
-    parser.add_argument("--only", choices=("bytes", "flow", "store"))
+    parser.add_argument("--only", choices=("bytes", "flow", "store", "billion"))
     arguments = parser.parse_args()
     parts: dict[str, Callable[[], Json]] = {
         "bytes": bytes_per_pair,
         "flow": lambda: flow(arguments.pairs),
         "store": lambda: {str(rows): store_costs(rows, Tenants()) for rows in arguments.rows or ROWS},
+        "billion": billion_a_day,
     }
     for name, measure in parts.items():
         if arguments.only in {None, name}:
@@ -78,6 +81,26 @@ def main() -> int:
             print(json.dumps({name: found}, indent=1), flush=True)
             write_result(f"scale_{name}", found)
     return 0
+
+
+def billion_a_day() -> Json:
+    """On paper, from the other results: what a billion pairs a day take. Dollars are the user's."""
+    rate, mega, giga = 1e9 / 86_400, 1e6, 1e9
+    cores = {
+        kind: rate * figure(f"scale_flow.kafka.1.{kind}_cpu_seconds_per_10_000") / 1e4
+        for kind in ("scoring", "evidence", "shipper")
+    }
+    exchange, score = figure("scale_bytes.exchange"), figure("scale_bytes.score_compressed")
+    return {
+        "pairs_per_second": round(rate),
+        "scoring_cores": math.ceil(cores["scoring"]),
+        "shipper_cores": math.ceil(cores["shipper"]),
+        # a route's evidence is one process; it should sleep a third of the time
+        "routes": math.ceil(1.5 * cores["evidence"]),
+        "exchanges_megabytes_per_second": round(rate * exchange / mega, 1),
+        "exchanges_kept_gigabytes": round(3600 * REPLICATION * rate * exchange / giga, 1),
+        "scores_gigabytes_a_day": round(86_400 * REPLICATION * rate * score / giga, 1),
+    }
 
 
 def bytes_per_pair() -> Json:
