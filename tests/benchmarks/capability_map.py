@@ -5,8 +5,8 @@
 `tailgate probe` as its users run it, with a YAML pack of axes that a model of 135 million parameters has, both
 servers on CPU. The second run asks other items (another seed) and must come to the same conclusion. Answers are
 kept under `.cache/map` until both runs are through: what was cut off goes on. Writes
-tests/benchmarks/results/map.json and .md; exit 1 where fewer than two axes have a threshold in both runs, or the
-runs disagree.
+tests/benchmarks/results/map.json and .md; exit 1 where both runs cannot say of two axes at
+least where they end, or the runs disagree.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> int:
     text = report(found)
     print(text)
     write_result("map", {"seconds": round(time.monotonic() - began), **found}, markdown=text)
-    return int(not (found["same_conclusion"] and len(found["placed"]) >= 2))
+    return int(not (found["same_conclusion"] and len(found["known"]) >= 2))
 
 
 def probed(candidate: str, baseline: str, pack: Path, seed: int) -> Json:
@@ -78,15 +78,15 @@ def probed(candidate: str, baseline: str, pack: Path, seed: int) -> Json:
 
 
 def figures(runs: Sequence[Json]) -> dict[str, Any]:
-    """Axes with a threshold in every run, and whether both runs say the same of every axis and arm."""
+    """Axes of which every run knows where they end, and whether all runs say the same of every axis and arm."""
     maps = [{row["axis"]: row for row in run["packs"][0]["axes"]} for run in runs]
     conclusions = [{axis: conclusion(row) for axis, row in found.items()} for found in maps]
-    placed = [
-        a for a in maps[0] if all(found[a][arm]["status"] == "in range" for found in maps for arm in ARMS)
+    known = [
+        axis for axis in maps[0] if all(found[axis][arm]["status"] in KNOWN for found in maps for arm in ARMS)
     ]
     return {
         "runs": list(runs),
-        "placed": placed,
+        "known": known,
         "conclusions": conclusions,
         "same_conclusion": all(other == conclusions[0] for other in conclusions[1:]),
         "same_verdict": len({(run["verdict"], *run["findings"]) for run in runs}) == 1,
@@ -94,6 +94,8 @@ def figures(runs: Sequence[Json]) -> dict[str, Any]:
 
 
 ARMS = ("baseline", "candidate")
+KNOWN = {"in range", "below range", "above range"}
+"""A model that fails the easiest level or passes the hardest has no threshold, and that is an answer."""
 
 
 def conclusion(row: Json) -> list[str]:
@@ -119,8 +121,8 @@ def report(found: Json) -> str:
     spent = ", ".join(f"{r['packs'][0]['calls']} calls in {r['seconds']} s" for r in found["runs"])
     about = f"SmolLM2-135M-Instruct and its int4 twin (groups of 128) on vLLM, CPU; {spent}."
     same, verdict = ("yes" if found[key] else "no" for key in ("same_conclusion", "same_verdict"))
-    placed = ", ".join(found["placed"]) or "none"
-    outcome = f"In range in both runs and arms: {placed}. Same conclusion on every axis: {same}; same findings: {verdict}."
+    known = ", ".join(found["known"]) or "none"
+    outcome = f"Known in both runs and arms: {known}. Same conclusion on every axis: {same}; same findings: {verdict}."
     return (
         "\n\n".join([about, outcome, table(head, sorted(rows, key=lambda row: (str(row[0]), row[1])))]) + "\n"
     )
