@@ -22,6 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.real,
     pytest.mark.slow,
+    pytest.mark.full,
     pytest.mark.timeout(300),
     pytest.mark.skipif(native.missing() is not None, reason=str(native.missing())),
 ]
