@@ -25,7 +25,7 @@ check: lint types imports
 	$(BIN)/python -m pytest -q -m "alone and not full"
 
 .PHONY: test-full
-test-full: $(STAMP) ## what `make test` has no time for: live failures, alerts on Tailgate, 200 sets for discovery (20 min)
+test-full: $(STAMP) ## what `make test` has no time for: live failures, alerts on Tailgate, 50 kills, no broker (20 min)
 	$(BIN)/python -m pytest -q -m full
 
 lint: $(STAMP)

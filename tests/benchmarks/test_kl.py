@@ -35,6 +35,7 @@ def test_filtered_sampling_breaks_the_estimate() -> None:
 
 
 @pytest.mark.real
+@pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_the_tiny_models_exact_divergence_lies_in_the_interval(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.skipif(native.missing() is not None, reason=str(native.missing())),
 ]
 
-KILLS = 50
+KILLS = pytest.mark.parametrize("kills", [12, pytest.param(50, marks=pytest.mark.full)])
 RATE = 400
 
 
@@ -46,14 +46,17 @@ def baseline() -> Iterator[int]:
         yield port
 
 
-def test_a_monitor_killed_fifty_times_scores_every_exchange_once(baseline: int, tmp_path: Path) -> None:
-    rng = random.Random(50)
+@KILLS
+def test_a_monitor_killed_many_times_scores_every_exchange_once(
+    baseline: int, tmp_path: Path, kills: int
+) -> None:
+    rng = random.Random(kills)
     production = Load(seconds=3600, warm_up=0, grace=5, rate=40, connections=16)
     with ExitStack() as stack:
         candidate = stack.enter_context(healthy_candidate())
         sidecar = stack.enter_context(tailgate("sidecar", tmp_path, baseline))
         load = start_load(production, sidecar.port)
-        for _ in range(KILLS):
+        for _ in range(kills):
             _killed_monitor(tmp_path, baseline, candidate, rng.uniform(0.0, 3.0))
         load.terminate()
         report = read_load(load, production)
@@ -65,7 +68,7 @@ def test_a_monitor_killed_fifty_times_scores_every_exchange_once(baseline: int, 
     assert funnel["eligible"] == funnel["scored"] + sum(funnel["skipped"].values())
     assert _scored_ids(tmp_path / "store.duckdb") == {f"run-{n:012d}": 1 for n in range(report["sent"])}
     restored, replayed = _evidence(tmp_path / "store.duckdb")
-    assert restored == replayed, "after fifty deaths the evidence is that of one life over the same log"
+    assert restored == replayed, "after all deaths the evidence is that of one life over the same log"
 
 
 def _evidence(path: Path) -> tuple[bytes, bytes]:
