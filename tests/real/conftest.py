@@ -23,9 +23,9 @@ _STANDIN = Settings(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """One Chromium for all."""
+    """One Chromium per file: as long as it is open, its event loop is this thread's, and no other can run."""
     with chromium() as found:
         yield found
 
