@@ -9,6 +9,7 @@ reconcile across restarts of either side.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,10 +23,16 @@ _EXCLUDED = "excluded:"
 
 @dataclass(slots=True)
 class Tally:
-    """The monitor's own counts (`names`) and capture's cumulative ones per stream (`capture`)."""
+    """The monitor's own counts (`names`) and capture's cumulative ones per stream (`capture`).
+
+    Who settles an exchange holds `lock`, so that nobody else sees it half way.
+    """
 
     names: Counter[str] = field(default_factory=Counter)
     capture: dict[tuple[str, str], int] = field(default_factory=dict)
+    in_flight: int = 0
+    """Exchanges that were read and are not settled; never committed."""
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def count(self, stage: str, amount: int = 1) -> None:
         """Count a stage of `STAGES` or anything else that only grows."""
@@ -42,14 +49,14 @@ class Tally:
             key = (stream, name)
             self.capture[key] = max(value, self.capture.get(key, 0))
 
-    def funnel(self, in_flight: int = 0) -> Funnel:
-        """The funnel as of now; `in_flight` was read and is not settled yet (never committed)."""
-        totals = _totals(dict(self.capture))
+    def funnel(self) -> Funnel:
+        """The funnel as of now."""
+        with self.lock:
+            names, totals, in_flight = Counter(self.names), _totals(self.capture), self.in_flight
         excluded = {
             name.removeprefix(_EXCLUDED): n for name, n in totals.items() if name.startswith(_EXCLUDED)
         }
         before = Counter({name: n for name, n in totals.items() if not name.startswith(_EXCLUDED)})
-        names = Counter(self.names)
         own = {name.removeprefix(_SKIP): n for name, n in names.items() if name.startswith(_SKIP)}
         read, scored = names["read"] + in_flight, names["scored"]
         skipped = before + Counter(own)

@@ -31,7 +31,7 @@ FEWEST = 20
 CAPTURE_WINDOW_SECONDS = 0.1
 
 
-def verdict_of(standing: Standing, *, now: float, in_flight: int = 0) -> Verdict:
+def verdict_of(standing: Standing, *, now: float) -> Verdict:
     """The route's verdict as of now (UNIX seconds)."""
     config = standing.config
     with standing.lock:
@@ -45,7 +45,7 @@ def verdict_of(standing: Standing, *, now: float, in_flight: int = 0) -> Verdict
     filled = [_filled(row, shown, examples) for row in rows]
     filled += _shown_only(shown, {(row.segment, row.signal) for row in rows})
     explained = explain_rows(filled, _samples(standing, filled), _nulls(standing), tuple(config.segments))
-    funnel = standing.tally.funnel(in_flight)
+    funnel = standing.tally.funnel()
     required = config.verdict.required
     facts = Facts(
         route=config.route.name,

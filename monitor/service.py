@@ -86,7 +86,7 @@ class Service:
 
     def eligible(self) -> int:
         """Production requests seen so far (the replay cap's denominator)."""
-        return self._standing.tally.funnel(self._in_flight()).eligible
+        return self._standing.tally.funnel().eligible
 
     def model(self) -> str | None:
         """Model name for the candidate: configured, else the one it serves."""
@@ -144,16 +144,13 @@ class Service:
         self._standing.probed(capabilities)
         self._metrics.probed(capabilities)
 
-    def _in_flight(self) -> int:
-        return self._settling.in_flight if self._settling else 0
-
     # for people and machines
 
     def verdict(self) -> Verdict:
         """The route's verdict, at most half a second old."""
         with self._lock:
             if self._verdict is None or time.monotonic() - self._verdict[0] > FRESH_SECONDS:
-                verdict = verdict_of(self._standing, now=time.time(), in_flight=self._in_flight())
+                verdict = verdict_of(self._standing, now=time.time())
                 self._verdict = (time.monotonic(), verdict)
             return self._verdict[1]
 

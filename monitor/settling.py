@@ -97,12 +97,11 @@ class Settling:
         self._outcomes: list[Outcome] = []
         self._offsets: dict[str, str] = {}
         self._dirty = False
-        self.in_flight = 0
-        """Exchanges that were announced and are not counted."""
 
     def expect(self) -> None:
         """An exchange is on its way."""
-        self.in_flight += 1
+        with self.tally.lock:
+            self.tally.in_flight += 1
 
     async def take(self, settled: Settled) -> None:
         """The next record of the log."""
@@ -111,7 +110,8 @@ class Settling:
             await self._add(outcome, outcome.kept)  # counted with its block, when the evidence has it
         elif outcome is not None:
             self._count(outcome)
-        self._account(account)
+        with self.tally.lock:
+            self._account(account)
         self._offsets[account.stream] = account.position
         self._dirty = True
 
@@ -137,7 +137,11 @@ class Settling:
         self._observe(kept)
 
     def _count(self, outcome: Outcome) -> None:
-        self.in_flight -= 1
+        with self.tally.lock:
+            self.tally.in_flight -= 1
+            self._count_stages(outcome)
+
+    def _count_stages(self, outcome: Outcome) -> None:
         self.tally.count("read")
         self.tally.count("sent", int(outcome.sent))
         if outcome.skipped:

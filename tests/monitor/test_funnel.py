@@ -26,7 +26,8 @@ def test_eligible_is_scored_plus_skipped_plus_pending(
     tally.count("read", scored)
     tally.count("scored", scored)
     tally.captured("w0", capture, {"endpoint_unsupported": 3})
-    funnel = tally.funnel(in_flight)
+    tally.in_flight = in_flight
+    funnel = tally.funnel()
     assert reconciles(funnel)
     assert funnel.pending == in_flight
     assert funnel.eligible == len(skips) + scored + in_flight + sum(capture.values())
