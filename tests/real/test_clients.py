@@ -47,13 +47,13 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def product(vllm_baseline: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with sidecar(vllm_baseline.url, tmp_path_factory.mktemp("sidecar")) as found:
+def product(vllm_tiny: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    with sidecar(vllm_tiny.url, tmp_path_factory.mktemp("sidecar")) as found:
         yield found
 
 
 def body(**fields: Any) -> dict[str, Any]:
-    return {"model": "smollm2", "messages": QUESTION, "max_tokens": 10, "temperature": 0, **fields}
+    return {"model": "tiny", "messages": QUESTION, "max_tokens": 10, "temperature": 0, **fields}
 
 
 def settled(raw: bytes) -> bytes:
@@ -77,7 +77,7 @@ def headers(response: httpx.Response) -> list[tuple[bytes, bytes]]:
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_httpx_gets_the_same_bytes_and_headers(vllm_baseline: Server, product: Product, name: str) -> None:
+def test_httpx_gets_the_same_bytes_and_headers(vllm_tiny: Server, product: Product, name: str) -> None:
     answers = [
         httpx.post(
             f"{url}/v1/chat/completions",
@@ -85,7 +85,7 @@ def test_httpx_gets_the_same_bytes_and_headers(vllm_baseline: Server, product: P
             headers={"x-request-id": "same"},
             timeout=120,
         )
-        for url in (vllm_baseline.url, product.clients)
+        for url in (vllm_tiny.url, product.clients)
     ]
     direct, through = answers
     assert settled(through.content) == settled(direct.content)
@@ -96,16 +96,14 @@ def test_httpx_gets_the_same_bytes_and_headers(vllm_baseline: Server, product: P
     "flags", [[], ["--no-buffer", "--compressed"], ["--http1.0"], ["-H", "Expect: 100-continue"]]
 )
 @pytest.mark.parametrize("stream", ["false", "true"])
-def test_curl_gets_the_same_bytes(
-    vllm_baseline: Server, product: Product, flags: list[str], stream: str
-) -> None:
-    asked = f'{{"model":"smollm2","messages":[{{"role":"user","content":"Say hi"}}],"max_tokens":8,"temperature":0,"stream":{stream}}}'
+def test_curl_gets_the_same_bytes(vllm_tiny: Server, product: Product, flags: list[str], stream: str) -> None:
+    asked = f'{{"model":"tiny","messages":[{{"role":"user","content":"Say hi"}}],"max_tokens":8,"temperature":0,"stream":{stream}}}'
     sent = ["-H", "content-type: application/json", "-H", "x-request-id: same", "-d", asked]
     direct, through = (
         subprocess.run(
             ["curl", "-s", *flags, f"{url}/v1/chat/completions", *sent], capture_output=True, check=True
         ).stdout
-        for url in (vllm_baseline.url, product.clients)
+        for url in (vllm_tiny.url, product.clients)
     )
     assert settled(through) == settled(direct)
     assert b"choices" in direct
@@ -137,13 +135,13 @@ def _dumped(part: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "name", [name for name in BODIES if name not in {"unknown-model", "bad-temperature"}]
 )
-def test_the_openai_sdk_is_told_the_same(vllm_baseline: Server, product: Product, name: str) -> None:
-    assert told(product.clients, BODIES[name]) == told(vllm_baseline.url, BODIES[name])
+def test_the_openai_sdk_is_told_the_same(vllm_tiny: Server, product: Product, name: str) -> None:
+    assert told(product.clients, BODIES[name]) == told(vllm_tiny.url, BODIES[name])
 
 
-def test_the_openai_sdk_raises_the_same_errors(vllm_baseline: Server, product: Product) -> None:
+def test_the_openai_sdk_raises_the_same_errors(vllm_tiny: Server, product: Product) -> None:
     words = []
-    for url in (vllm_baseline.url, product.clients):
+    for url in (vllm_tiny.url, product.clients):
         with pytest.raises(openai.NotFoundError) as caught:
             told(url, {"model": "nope"})
         words.append(str(caught.value))

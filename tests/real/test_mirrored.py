@@ -1,4 +1,4 @@
-"""Real requests mirrored to a real int4 candidate, from the first byte to the verdict."""
+"""A real int4 candidate: real requests mirrored to it, from the first byte to the verdict, and its forced drop."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import asyncio
 import json
 import time
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.real.product import Product, run
+from tests.real.test_forced import ASKED, forced
 from tests.real.vllm_server import ROOT, Server
 
 CORPORA = ROOT.parent / "shared" / "corpora" / "requests"
@@ -20,9 +22,7 @@ WANTED = {"json_extraction": 8, "mgsm": 6, "gsm8k": 4, "udhr_lowresource": 4, "m
 pytestmark = [
     pytest.mark.real,
     pytest.mark.slow,
-    pytest.mark.corpora,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(not CORPORA.is_dir(), reason=f"no request corpora at {CORPORA}"),
 ]
 
 
@@ -56,6 +56,8 @@ def settled(product: Product, eligible: int) -> tuple[int, dict[str, Any]]:
     raise AssertionError(f"the funnel did not settle: {verdict['funnel']}")
 
 
+@pytest.mark.corpora
+@pytest.mark.skipif(not CORPORA.is_dir(), reason=f"no request corpora at {CORPORA}")
 def test_corpus_requests_reach_the_int4_candidate_and_a_verdict(
     vllm_pair: tuple[Server, Server], tmp_path: Path
 ) -> None:
@@ -76,3 +78,9 @@ def test_corpus_requests_reach_the_int4_candidate_and_a_verdict(
         row for row in verdict["segments"] if (row["segment"], row["signal"]) == ("all", "similarity")
     )
     assert changed["candidate"] != changed["baseline"] or changed["effect"] is not None
+
+
+def test_int4_weights_drop_more_than_the_allowance(vllm_pair: tuple[Server, Server]) -> None:
+    views = forced(*vllm_pair)
+    assert len(views) == len(ASKED)
+    assert fmean(view.drop_absolute or 0.0 for view in views) > 0.12
