@@ -15,6 +15,7 @@ import httpx
 import openai
 import pytest
 
+from tests.real import vllm_server
 from tests.real.product import Product, sidecar
 from tests.real.vllm_server import Server
 
@@ -47,8 +48,17 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def product(vllm_tiny: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with sidecar(vllm_tiny.url, tmp_path_factory.mktemp("sidecar")) as found:
+def vllm_plain() -> Iterator[Server]:
+    """vLLM without the flags for timings in its answers: they would differ from call to call."""
+    if vllm_server.interpreter() is None:
+        pytest.skip(vllm_server.WHY_NOT)
+    with vllm_server.serve(vllm_server.tiny(), "tiny", "--max-num-seqs=2") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def product(vllm_plain: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    with sidecar(vllm_plain.url, tmp_path_factory.mktemp("sidecar")) as found:
         yield found
 
 
@@ -77,7 +87,7 @@ def headers(response: httpx.Response) -> list[tuple[bytes, bytes]]:
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_httpx_gets_the_same_bytes_and_headers(vllm_tiny: Server, product: Product, name: str) -> None:
+def test_httpx_gets_the_same_bytes_and_headers(vllm_plain: Server, product: Product, name: str) -> None:
     answers = [
         httpx.post(
             f"{url}/v1/chat/completions",
@@ -85,7 +95,7 @@ def test_httpx_gets_the_same_bytes_and_headers(vllm_tiny: Server, product: Produ
             headers={"x-request-id": "same"},
             timeout=120,
         )
-        for url in (vllm_tiny.url, product.clients)
+        for url in (vllm_plain.url, product.clients)
     ]
     direct, through = answers
     assert settled(through.content) == settled(direct.content)
@@ -96,14 +106,16 @@ def test_httpx_gets_the_same_bytes_and_headers(vllm_tiny: Server, product: Produ
     "flags", [[], ["--no-buffer", "--compressed"], ["--http1.0"], ["-H", "Expect: 100-continue"]]
 )
 @pytest.mark.parametrize("stream", ["false", "true"])
-def test_curl_gets_the_same_bytes(vllm_tiny: Server, product: Product, flags: list[str], stream: str) -> None:
+def test_curl_gets_the_same_bytes(
+    vllm_plain: Server, product: Product, flags: list[str], stream: str
+) -> None:
     asked = f'{{"model":"tiny","messages":[{{"role":"user","content":"Say hi"}}],"max_tokens":8,"temperature":0,"stream":{stream}}}'
     sent = ["-H", "content-type: application/json", "-H", "x-request-id: same", "-d", asked]
     direct, through = (
         subprocess.run(
             ["curl", "-s", *flags, f"{url}/v1/chat/completions", *sent], capture_output=True, check=True
         ).stdout
-        for url in (vllm_tiny.url, product.clients)
+        for url in (vllm_plain.url, product.clients)
     )
     assert settled(through) == settled(direct)
     assert b"choices" in direct
@@ -135,13 +147,13 @@ def _dumped(part: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "name", [name for name in BODIES if name not in {"unknown-model", "bad-temperature"}]
 )
-def test_the_openai_sdk_is_told_the_same(vllm_tiny: Server, product: Product, name: str) -> None:
-    assert told(product.clients, BODIES[name]) == told(vllm_tiny.url, BODIES[name])
+def test_the_openai_sdk_is_told_the_same(vllm_plain: Server, product: Product, name: str) -> None:
+    assert told(product.clients, BODIES[name]) == told(vllm_plain.url, BODIES[name])
 
 
-def test_the_openai_sdk_raises_the_same_errors(vllm_tiny: Server, product: Product) -> None:
+def test_the_openai_sdk_raises_the_same_errors(vllm_plain: Server, product: Product) -> None:
     words = []
-    for url in (vllm_tiny.url, product.clients):
+    for url in (vllm_plain.url, product.clients):
         with pytest.raises(openai.NotFoundError) as caught:
             told(url, {"model": "nope"})
         words.append(str(caught.value))
