@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import httpx
 
@@ -17,15 +18,22 @@ class Counting:
 
     def __init__(self) -> None:
         self.connections = 0
+        self.serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        try:
+        self.serving.add(asyncio.current_task())
+        with suppress(asyncio.IncompleteReadError, ConnectionError):  # the client is done
             while await reader.readuntil(b"\r\n\r\n"):
                 await asyncio.sleep(0.05)
                 writer.write(ANSWER)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def ended(self) -> None:
+        """All connections are closed."""
+        await asyncio.gather(*(task for task in self.serving if task))
 
 
 async def connections(*at_once: int) -> int:
@@ -38,6 +46,7 @@ async def connections(*at_once: int) -> int:
             answers = await asyncio.gather(*(client.get(url) for _ in range(count)))
             assert [answer.content for answer in answers] == count * [b"ok"]
     server.close()
+    await counting.ended()
     return counting.connections
 
 
