@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.display import FIRED
-from monitor.ledger import Row
+from monitor.ledger import Row, score_row
 from monitor.logged import Crosses, observed, segments_of_row
 from monitor.means import Measured
 from monitor.observations import Observation
@@ -67,5 +67,4 @@ class Labelled:
 
     def row(self) -> Row:
         """A row of `scores`."""
-        score = self.score
-        return (self.seq, "label", score.value, None, score.label, "", score.baseline, score.candidate)
+        return score_row(self.seq, "label", self.score, None)

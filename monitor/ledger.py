@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from monitor.records import Arm, Completion, Forced, Pair, Request
+from monitor.records import Arm, Completion, Forced, Pair, Request, Score
 from monitor.redaction import Token, keyed
 from monitor.scoring import Scored
 
@@ -184,21 +184,18 @@ def pair_row(entry: Entry, block: int, scored_at: float) -> Row:
     )
 
 
+def score_row(seq: int, signal: str, score: Score, reference: float | None) -> Row:
+    """A row of `scores`, in column order; `reference` is the replay's x."""
+    words = (score.label, score.explanation)
+    return (seq, signal, score.value, reference, *words, score.baseline, score.candidate)
+
+
 def score_rows(entry: Entry) -> list[Row]:
-    """Rows of `scores`, in column order."""
-    kept = entry.kept
+    """The rows of one pair."""
+    scored = entry.kept.scored
     return [
-        (
-            entry.seq,
-            name,
-            score.value,
-            kept.scored.references.get(name),
-            score.label,
-            score.explanation,
-            score.baseline,
-            score.candidate,
-        )
-        for name, score in kept.scored.scores.items()
+        score_row(entry.seq, name, score, scored.references.get(name))
+        for name, score in scored.scores.items()
     ]
 
 
