@@ -246,6 +246,7 @@ class Consumer:
         """Names the topic that is read (KIP-516): a cluster that lost everything makes another of the same name."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
         self._client: Any = None
+        self._connections: frozenset[Any] = frozenset()
         self._read: dict[int, int] = {}  # next offset per partition
         self.lag = 0
         self.assigned = 0
@@ -274,7 +275,7 @@ class Consumer:
                 partition = TopicPartition(self._topic, self._partition)
                 client.assign([partition])
                 client.seek(partition, self._start)
-            self._client = client
+            self._client, self._connections = client, _connections(client)
         return self._client
 
     async def poll(self, limit: int) -> list[Received]:
@@ -288,6 +289,9 @@ class Consumer:
         try:
             client = self._connected()
             batches = client.poll(timeout_ms=int(1000 * seconds), max_records=limit)
+            if self._has_lost_a_connection(client):
+                self._forget()  # the next client asks for the topic's name before it reads on
+                return []
             if self._is_another(client):
                 return []
             for partition, batch in batches.items():
@@ -324,6 +328,13 @@ class Consumer:
         for partition in client.assignment():
             client.seek(partition, 0)
         return True
+
+    def _has_lost_a_connection(self, client: Any) -> bool:
+        """Whether what came may be another topic's: its name is as old as the client's metadata, which may be
+        older than the connection. A group's reader keeps its membership: what it reads twice is known by position.
+        """
+        known, self._connections = self._connections, _connections(client)
+        return self._group is None and not known <= self._connections
 
     def _measure(self, client: Any) -> None:
         """Lag from what was read: `position` waits for a broker to say where a partition begins."""
@@ -369,6 +380,11 @@ class Consumer:
         """Leave the group."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._forget)
         self._thread.shutdown()
+
+
+def _connections(client: Any) -> frozenset[Any]:
+    """Those that stand; kafka-python counts lost ones only as rates."""
+    return frozenset(client._manager._conns.values())  # noqa: SLF001
 
 
 def _membership(session_seconds: float) -> dict[str, Any]:

@@ -150,24 +150,27 @@ def kept(fleet: Fleet) -> Standings:
     return found
 
 
+def settling(standing: Standing, log: EvidenceLog) -> Settling:
+    """What the monitor with the evidence does with what the log holds, without pages and alerts."""
+    return Settling(
+        observe=lambda _kept: None,
+        apply=standing.apply,
+        commit=standing.store.commit,
+        committed=lambda _offsets: None,
+        tally=standing.tally,
+        seq=standing.seq,
+        block=standing.engine.blocks,
+        event_time=standing.event_time,
+        positions=log.positions,
+    )
+
+
 def alone(fleet: Fleet) -> Standings:
     """What one process with an empty store makes of the same log."""
     store = Store(fleet.directory / "alone.duckdb")
     standing = Standing(load(overrides=fleet.overrides), store, KEY)
     log = EvidenceLog(standing, settled_ranges(store), start=0, since=0.0)
-    log.attach(
-        Settling(
-            observe=lambda _kept: None,
-            apply=standing.apply,
-            commit=store.commit,
-            committed=lambda _offsets: None,
-            tally=standing.tally,
-            seq=standing.seq,
-            block=standing.engine.blocks,
-            event_time=standing.event_time,
-            positions=log.positions,
-        )
-    )
+    log.attach(settling(standing, log))
     asyncio.run(_drain(Consumer(Cluster((fleet.bootstrap,), PREFIX), SCORES), log))
     found = _standings(standing)
     store.close()

@@ -45,7 +45,7 @@ from monitor.ledger import Keys, Outcome
 from monitor.publishing import Publishing, position
 from monitor.replica import Replica
 from monitor.scoring_replica import Scoring
-from monitor.settling import Account, Settled, Settling
+from monitor.settling import Account, Settled
 from monitor.shadow import legs_of
 from monitor.standing import Standing
 from monitor.store import Store
@@ -53,6 +53,7 @@ from tests.collectors.test_spool import KEY, write
 from tests.collectors.test_wire import capture
 from tests.monitor.test_standing import kept
 from tests.real.kafka_broker import Broker, serving
+from tests.real.kafka_fleet import settling
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -173,20 +174,6 @@ def outcome_of(stream: str, capture: Capture) -> Outcome:
     return Outcome(name, capture.received_at, made, sent=True)
 
 
-def settling(standing: Standing, log: EvidenceLog) -> Settling:
-    return Settling(
-        observe=lambda _kept: None,
-        apply=standing.apply,
-        commit=standing.store.commit,
-        committed=lambda _offsets: None,
-        tally=standing.tally,
-        seq=standing.seq,
-        block=standing.engine.blocks,
-        event_time=standing.event_time,
-        positions=log.positions,
-    )
-
-
 async def run(flow: Flow, wanted: int, rng: Random) -> None:
     """Until everything is scored and released; something dies in every third round."""
     for number in range(400):
@@ -287,14 +274,19 @@ def test_poison_is_put_aside_with_its_reason_before_anybody_goes_on(tmp_path: Pa
 def test_a_log_that_came_back_empty_is_read_from_its_start(
     tmp_path: Path, broker: Broker, length: int
 ) -> None:
-    cluster, reader = Cluster((broker.address,), "t."), Consumer(Cluster((broker.address,), "t."), SCORES)
-    lost = [b"lost %d" % number for number in range(20)]
-    found = written(cluster, lost, reader)
-    broker.kill()
-    broker.start()
-    fresh = [b"fresh %d" % number for number in range(length)]
-    assert (found, written(cluster, fresh, reader)) == (lost, fresh)
-    asyncio.run(reader.close())
+    cluster = Cluster((broker.address,), "t.")
+    lost, fresh = (
+        [b"%s %d" % (name, n) for n in range(count)] for name, count in ((b"lost", 20), (b"fresh", length))
+    )
+    reader = Consumer(cluster, SCORES)
+    try:
+        found = written(cluster, lost, reader)
+        broker.kill()
+        broker.start()
+        again = written(cluster, fresh, reader)
+    finally:
+        asyncio.run(reader.close())
+    assert (found, again) == (lost, fresh)
 
 
 def written(cluster: Cluster, values: list[bytes], reader: Consumer) -> list[bytes | None]:

@@ -15,7 +15,7 @@ import pytest
 from monitor.errors import StoreError
 from monitor.parquet.export import EVERYTHING, Exporter
 from monitor.parquet.layout import DAY, HOUR, parts
-from monitor.parquet.places import place_of
+from monitor.parquet.places import Place, place_of
 from monitor.parquet.reading import Archive
 from monitor.parquet.upkeep import compact, erase
 from monitor.store import Batch, Store
@@ -63,7 +63,19 @@ def export(store: Store, location: str, number: int) -> None:
 
 
 def test_three_replicas_one_report_and_a_reader_that_never_errs(bucket: str, tmp_path: Path) -> None:
-    stores = [Store(tmp_path / f"{number}.duckdb") for number in range(REPLICAS)]
+    failures, seen = exported(bucket, tmp_path)
+    assert (failures, seen) == ([], sorted(seen))
+    command = [TAILGATE, "report", "--archive", bucket, "--since", "3d", "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    report = json.loads(done.stdout)
+    assert report["pairs"] == REPLICAS * TURNS * PAIRS
+    assert report["lines"][0]["segment"] == "language=sw"
+    merged_and_forgotten(place_of(bucket))
+
+
+def exported(bucket: str, directory: Path) -> tuple[list[str], list[int]]:
+    """What a reader met, errors and counts, while three replicas exported and merged."""
+    stores = [Store(directory / f"{number}.duckdb") for number in range(REPLICAS)]
     writers = [
         threading.Thread(target=export, args=(store, bucket, number)) for number, store in enumerate(stores)
     ]
@@ -79,18 +91,13 @@ def test_three_replicas_one_report_and_a_reader_that_never_errs(bucket: str, tmp
             failures.append(str(error))
     for writer in writers:
         writer.join()
-    assert (failures, seen) == ([], sorted(seen))
-    command = [TAILGATE, "report", "--archive", bucket, "--since", "3d", "--format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    report = json.loads(done.stdout)
-    assert report["pairs"] == REPLICAS * TURNS * PAIRS
-    assert report["lines"][0]["segment"] == "language=sw"
     for store in stores:
         store.close()
+    return failures, seen
 
 
-def test_a_days_hours_were_merged_and_a_subject_is_gone_everywhere(bucket: str) -> None:
-    place = place_of(bucket)
+def merged_and_forgotten(place: Place) -> None:
+    """A day's hours are one file per replica, and a subject that asked is gone from all of them."""
     found = parts(place.names("pairs"))
     assert len({part.store for part in found if part.last - part.first + 1 == TURNS * PAIRS}) == REPLICAS
     assert erase(place, "aa", NOW) > 0
