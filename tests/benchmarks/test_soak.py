@@ -18,9 +18,15 @@ def test_a_warm_up_and_noise_are_no_leak() -> None:
     assert growth(points).low < 0 < growth(points).high
 
 
-def test_a_trace_is_cut_and_sped_up(tmp_path: Path) -> None:
+def test_a_trace_is_sped_up_begun_again_and_cut(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(
         '{"t": 0.0, "in": 10, "out": 1}\n{"t": 3.0, "in": 500, "out": 1}\n{"t": 9.0, "in": 1, "out": 1}\n'
     )
-    assert write_trace(tmp_path / "in.jsonl", tmp_path / "out", speed=2, seconds=4) == 2
-    assert (tmp_path / "out").read_text() == "0 200\n1500000 2000\n"
+    assert write_trace(tmp_path / "in.jsonl", tmp_path / "out", speed=2, seconds=6.5) == 5
+    assert (tmp_path / "out").read_text().splitlines() == [
+        "0 200",
+        "1500000 2000",
+        "4500000 200",
+        "4500000 200",
+        "6000000 2000",
+    ]

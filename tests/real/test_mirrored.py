@@ -26,13 +26,13 @@ pytestmark = [
 ]
 
 
-def corpus_requests() -> list[dict[str, Any]]:
-    """Short requests of six corpora, half of them streamed; few tokens, as CPUs are slow."""
+def corpus_requests(most: int) -> list[dict[str, Any]]:
+    """Short requests of six corpora, at most so many of each, half of them streamed; few tokens, as CPUs are slow."""
     chosen: list[dict[str, Any]] = []
     for name, count in WANTED.items():
         lines = (CORPORA / f"{name}.jsonl").read_text().splitlines()
         bodies = [json.loads(line)["request"] for line in lines]
-        chosen += [body for body in bodies if len(json.dumps(body)) < 2000][:count]
+        chosen += [body for body in bodies if len(json.dumps(body)) < 2000][: min(count, most)]
     return [
         {**body, "model": "smollm2", "max_tokens": min(body["max_tokens"], 12), "stream": number % 2 == 0}
         for number, body in enumerate(chosen)
@@ -58,11 +58,12 @@ def settled(product: Product, eligible: int) -> tuple[int, dict[str, Any]]:
 
 @pytest.mark.corpora
 @pytest.mark.skipif(not CORPORA.is_dir(), reason=f"no request corpora at {CORPORA}")
+@pytest.mark.parametrize("most", [2, pytest.param(8, marks=pytest.mark.full)])
 def test_corpus_requests_reach_the_int4_candidate_and_a_verdict(
-    vllm_pair: tuple[Server, Server], tmp_path: Path
+    vllm_pair: tuple[Server, Server], tmp_path: Path, most: int
 ) -> None:
     baseline, candidate = vllm_pair
-    bodies = corpus_requests()
+    bodies = corpus_requests(most)
     settings = ("candidate.concurrency=4", "candidate.max_waiting=100")
     with run(baseline.url, candidate.url, tmp_path, *settings) as product:
         statuses = asyncio.run(ask(product.clients, bodies))
