@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -33,6 +33,7 @@ __all__ = [
     "Sample",
     "assemble",
     "explain_rows",
+    "funnel_json",
     "live_rows",
     "required_segments",
     "schema",
@@ -252,17 +253,18 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "since": None if verdict.since is None else _timestamp(verdict.since),
         "config_hash": verdict.config_hash,
         "segments": [_row_json(row) for row in verdict.segments],
-        "funnel": _funnel_json(verdict.funnel),
+        "funnel": funnel_json(verdict.funnel),
         "warnings": list(verdict.warnings),
         **({"capabilities": known} if known else {}),  # nobody was asked over recorded pairs
     }
 
 
 def _row_json(row: SegmentVerdict) -> dict[str, Any]:
-    return {name: _finite(value) for name, value in asdict(row).items()}
+    return {each.name: _finite(getattr(row, each.name)) for each in fields(row)}
 
 
-def _funnel_json(funnel: Funnel) -> dict[str, Any]:
+def funnel_json(funnel: Funnel) -> dict[str, Any]:
+    """The part of the verdict JSON that says where the exchanges are."""
     counts = {name.name: getattr(funnel, name.name) for name in fields(funnel)}
     return {name: dict(value) if isinstance(value, Mapping) else value for name, value in counts.items()}
 

@@ -18,7 +18,7 @@ from monitor.http.guard import Guard, Tokens
 from monitor.http.openapi import document
 from monitor.records import Verdict
 from monitor.summary import reason
-from monitor.verdict import to_json
+from monitor.verdict import funnel_json, to_json
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
@@ -120,7 +120,8 @@ class Api:
         return JSONResponse({"route": verdict["route"], "segments": verdict["segments"]})
 
     async def funnel(self, _: Request) -> Response:
-        return JSONResponse(to_json(await run_in_threadpool(self._service.verdict))["funnel"])
+        verdict = await run_in_threadpool(self._service.verdict)
+        return JSONResponse(funnel_json(verdict.funnel))
 
     async def pairs(self, request: Request) -> Response:
         query = request.query_params
