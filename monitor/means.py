@@ -7,8 +7,9 @@ Starts at the last candidate change. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,6 @@ from monitor.signals import SIGNALS
 Key = tuple[Segment, str]
 Floats = npt.NDArray[np.float64]
 ALPHA = 0.05
-_NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,8 @@ class Shown:
     upper: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One score: x, x0 (None without a replay) and what each arm measured."""
+class Measured(NamedTuple):
+    """One score: x, x0 (None without a replay) and what each arm measured. A pair makes a hundred of them."""
 
     key: Key
     x: float
@@ -86,19 +85,18 @@ class Means:
         found = list(scores)
         if not found:
             return
-        rows = np.array([self._row(each.key) for each in found])
+        keys, *columns = zip(*found, strict=True)
+        x, x0, baseline, candidate = map(_numbers, columns)
+        rows = np.array([self._row(key) for key in keys])
         self._grow()
-        x = np.array([each.x for each in found])
-        x0 = np.array([_NAN if each.x0 is None else each.x0 for each in found])
         replayed = ~np.isnan(x0)
         self._x = observe(self._x, rows, x, ALPHA / 2)
         if replayed.any():
             self._x0 = observe(self._x0, rows[replayed], x0[replayed], ALPHA / 2)
-        for column, arm in ((0, "baseline"), (2, "candidate")):
-            values = np.array([_NAN if getattr(e, arm) is None else getattr(e, arm) for e in found])
+        for column, values in ((0, baseline), (2, candidate)):
             known = ~np.isnan(values)
-            np.add.at(self._arms, (rows[known], column), values[known])
-            np.add.at(self._arms, (rows[known], column + 1), 1.0)
+            np.add.at(self._arms[:, column], rows[known], values[known])
+            np.add.at(self._arms[:, column + 1], rows[known], 1.0)
 
     def _row(self, key: Key) -> int:
         return self._index.setdefault(key, len(self._index))
@@ -143,6 +141,11 @@ class Means:
     def _arm(self, row: int, column: int) -> float | None:
         count = self._arms[row, column + 1]
         return float(self._arms[row, column] / count) if count else None
+
+
+def _numbers(values: Sequence[float | None]) -> Floats:
+    """As an array, nan for None."""
+    return np.array(values, np.float64)
 
 
 def _excess(
