@@ -22,7 +22,16 @@ from monitor.settling import KILLED
 from monitor.signals import SIGNALS
 from monitor.standing import Member, Standing
 from monitor.store import Store
-from monitor.verdict import Facts, Sample, assemble, explain_rows, live_rows, required_segments, to_json
+from monitor.verdict import (
+    Facts,
+    Sample,
+    assemble,
+    explain_rows,
+    live_rows,
+    required_segments,
+    to_json,
+    unjudged,
+)
 
 Key = tuple[Segment, str]
 THIN_REPLAYS = 0.1
@@ -100,20 +109,7 @@ def _filled(
 def _shown_only(shown: Mapping[Key, Shown], tested: set[Key]) -> list[SegmentVerdict]:
     """Rows of signals that are displayed and never tested: no verdict of their own."""
     return [
-        SegmentVerdict(
-            segment=segment,
-            signal=signal,
-            kind=SIGNALS[signal].kind,
-            verdict="inconclusive",
-            pairs=numbers.pairs,
-            baseline=numbers.baseline,
-            candidate=numbers.candidate,
-            noise_floor=numbers.floor,
-            effect=numbers.effect,
-            lower=numbers.lower,
-            upper=numbers.upper,
-            level="show",
-        )
+        _filled(unjudged(segment, signal, "show", numbers.pairs), shown, {})
         for (segment, signal), numbers in shown.items()
         if (segment, signal) not in tested
     ]

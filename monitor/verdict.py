@@ -104,6 +104,11 @@ def _live_row(row: Row, needed: int | None) -> SegmentVerdict:
     )
 
 
+def unjudged(segment: Segment, signal: str, level: str, pairs: int = 0) -> SegmentVerdict:
+    """A row without a verdict of its own: its signal is shown and never tested, or live evidence does not know it."""
+    return SegmentVerdict(segment, signal, SIGNALS[signal].kind, "inconclusive", pairs, level=level)
+
+
 def _floor(row: Row) -> float | None:
     """What the candidate is held against: the replays' mean; for latency the bound on their share."""
     if row.references is not None:

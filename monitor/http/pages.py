@@ -38,7 +38,11 @@ WORST_PAIRS: Final = 10
 SEED: Final = 7
 LONGEST_TEXT: Final = 20_000
 """Characters of an answer that are compared and sent; the stored text may be a megabyte."""
-_STATIC: Final = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
+_STATIC: Final = {
+    "page.css": (("styles/base.css", "http/static/page.css"), "text/css; charset=utf-8"),
+    "page.js": (("http/static/page.js",), "text/javascript; charset=utf-8"),
+}
+"""What is served beside the pages: its files in the package, one behind the other, and its type."""
 
 
 class Service(Protocol):
@@ -123,8 +127,8 @@ class Pages:
             Route("/sampling", self.sampling, methods=["GET"]),
             Route("/sampling", self.switch, methods=["POST"]),
             *(
-                Route(f"/static/{name}", _static(name, kind), methods=["GET"])
-                for name, kind in _STATIC.items()
+                Route(f"/static/{name}", _static(parts, kind), methods=["GET"])
+                for name, (parts, kind) in _STATIC.items()
             ),
         ]
 
@@ -320,9 +324,9 @@ def case(pair: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _static(name: str, kind: str) -> Any:
-    """A handler for one file of the package: no path of a request ever names a file."""
-    body = (files("monitor.http") / "static" / name).read_text("utf-8")
+def _static(parts: Sequence[str], kind: str) -> Any:
+    """A handler for files of the package: no path of a request ever names one."""
+    body = "".join((files("monitor") / part).read_text("utf-8") for part in parts)
 
     async def handler(_: Request) -> Response:
         return PlainTextResponse(body, headers={"content-type": kind, "cache-control": "max-age=300"})

@@ -17,12 +17,13 @@ from monitor.errors import StoreError
 from monitor.parquet.engine import connect, scan, translated
 from monitor.parquet.layout import RANGED, WHOLE, Part, day_of, parts, standing, whole_name
 from monitor.parquet.places import Place
-from monitor.store import MIGRATIONS, QUERIES, Row
+from monitor.store import MIGRATIONS, QUERIES, Columns, Fetch, Read, Row
 
 APART: Final = 1 << 48
 """Room for the sequence numbers of one store."""
 ATTEMPTS: Final = 3
 _STORES: Final = "CREATE TABLE stores (store VARCHAR, route VARCHAR, exported_at DOUBLE, config VARCHAR, schema_version VARCHAR)"
+_rows = duckdb.DuckDBPyConnection.fetchall
 
 
 def _store(part: Part) -> str:
@@ -86,24 +87,31 @@ class Archive:
 
     def _view(self, table: str, selects: Sequence[str]) -> None:
         union = " UNION ALL BY NAME ".join((f"SELECT * FROM shape_of_{table}", *selects))
-        self._run(f"CREATE OR REPLACE VIEW {table} AS {union}", None)
+        self._run(f"CREATE OR REPLACE VIEW {table} AS {union}", None, _rows)
 
     def query(self, name_or_sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """Rows of a named query of `sql/*.sql`, or of SQL text over the views of the same names."""
+        return self._read(name_or_sql, parameters, _rows)
+
+    def arrays(self, name_or_sql: str, parameters: Mapping[str, Any] | None = None) -> Columns:
+        """The same by column, for millions of rows of numbers: masked arrays where there is a NULL."""
+        return self._read(name_or_sql, parameters, duckdb.DuckDBPyConnection.fetchnumpy)
+
+    def _read(self, name_or_sql: str, parameters: Mapping[str, Any] | None, fetch: Fetch[Read]) -> Read:
         sql = QUERIES.get(name_or_sql, name_or_sql)
         for _ in range(ATTEMPTS - 1):
             try:
-                return self._connection.execute(sql, dict(parameters or {})).fetchall()
+                return fetch(self._connection.execute(sql, dict(parameters or {})))
             except (duckdb.IOException, duckdb.InvalidInputException):
                 # Replaced by its owner or aged out since we listed it.
                 self.refresh()
             except duckdb.Error as error:
                 raise translated(self.path, error) from error
-        return self._run(sql, parameters)
+        return self._run(sql, parameters, fetch)
 
-    def _run(self, sql: str, parameters: Mapping[str, Any] | None) -> list[Row]:
+    def _run(self, sql: str, parameters: Mapping[str, Any] | None, fetch: Fetch[Read]) -> Read:
         try:
-            return self._connection.execute(sql, dict(parameters or {})).fetchall()
+            return fetch(self._connection.execute(sql, dict(parameters or {})))
         except duckdb.Error as error:
             raise translated(self.path, error) from error
 
@@ -116,7 +124,7 @@ class Archive:
 
     def columns(self, sql: str) -> list[str]:
         """Names of a query's columns."""
-        return [str(row[0]) for row in self._run(f"DESCRIBE {sql}", None)]
+        return [str(row[0]) for row in self._run(f"DESCRIBE {sql}", None, _rows)]
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:

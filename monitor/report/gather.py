@@ -6,7 +6,8 @@ Ten million pairs stay in the database: what comes out is one row per segment, s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import pairwise
 from math import ceil, floor
@@ -26,14 +27,15 @@ from monitor.intervals import newcombe
 from monitor.logged import segments_of_row
 from monitor.outlook import verdict_of
 from monitor.parquet.reading import Archive
-from monitor.records import SegmentVerdict, Verdict
+from monitor.records import Segment, SegmentVerdict, Verdict
 from monitor.report.drift import input_drift
+from monitor.report.ladders import MEASUREMENTS, Names, Ordered, ladders_of, ordered
 from monitor.report.lines import lines_of, worst_lines
 from monitor.report.model import Case, InputDrift, Ladder, Line, Reliability, Report, Shift, Window
 from monitor.report.weekly import LEVEL, samples, weeks
 from monitor.signals import SIGNALS
 from monitor.standing import Standing
-from monitor.store import QUERIES, Store
+from monitor.store import QUERIES, Columns, Store
 from monitor.summary import reason
 from monitor.vault import UNREADABLE, Vault
 
@@ -59,29 +61,28 @@ class Gathering:
         saved = store.mapping("meta").get("config")
         self.config = Config.model_validate_json(saved) if saved else Config()
         self.gaps: list[str] = []
-        self.combos, self.names, self.sizes = self._places(window)
-        _, _, self.before = self._places(window.before)
+        self.places, self.sizes = self._places(window)
+        _, self.before = self._places(window.before)
 
-    def _places(self, window: Window) -> tuple[list[int], list[str], dict[str, tuple[int, int]]]:
-        """Hashes and segment names of equal length, and (pairs, replays) per segment."""
+    def _places(self, window: Window) -> tuple[dict[int, tuple[Segment, ...]], dict[str, tuple[int, int]]]:
+        """Segments of every combination of dimension values, by its hash; (pairs, replays) of every segment."""
         self.step("segments")
-        combos: list[int] = []
-        names: list[str] = []
+        places: dict[int, tuple[Segment, ...]] = {}
         sizes: dict[str, tuple[int, int]] = {}
         for combo, segments, pairs, replays in self.store.query("report_combos", window.parameters()):
-            for name in segments_of_row(segments, self.config.crosses):
-                combos.append(combo)
-                names.append(name)
+            places[combo] = segments_of_row(segments, self.config.crosses)
+            for name in places[combo]:
                 before = sizes.get(name, (0, 0))
                 sizes[name] = (before[0] + pairs, before[1] + replays)
-        return combos, names, sizes
+        return places, sizes
 
     def ask(self, query: str, segments: Collection[str] | None = None, **more: object) -> list[Row]:
         """Rows of a query over the window's places, or over those of `segments`."""
         self.step(query.removeprefix("report_"))
         places = [
             (combo, name)
-            for combo, name in zip(self.combos, self.names, strict=True)
+            for combo, names in self.places.items()
+            for name in names
             if segments is None or name in segments
         ]
         lists = {"combos": [combo for combo, _ in places], "segments": [name for _, name in places]}
@@ -89,8 +90,15 @@ class Gathering:
 
     def plain(self, query: str, **more: object) -> list[Row]:
         """Rows of a query over the window; parameters that its text does not name are left out."""
+        return self.store.query(query, self._given(query, more))
+
+    def columns(self, query: str, **more: object) -> Columns:
+        """The same by column."""
+        return self.store.arrays(query, self._given(query, more))
+
+    def _given(self, query: str, more: Mapping[str, object]) -> dict[str, object]:
         given = {**self.window.parameters(), **more}
-        return self.store.query(query, {k: v for k, v in given.items() if f"${k}" in QUERIES[query]})
+        return {name: value for name, value in given.items() if f"${name}" in QUERIES[query]}
 
     def live(self) -> Verdict | None:
         """The live verdict, unless so much lies behind the last snapshot that it would take minutes."""
@@ -163,25 +171,30 @@ class Gathering:
         return InputDrift(columns, version("evidently"), len(before), of[0], len(now), of[1])
 
     def ladders(self) -> list[Ladder]:
-        """Latency per segment, largest p99 ratio first.
-
-        One dimension at a time: exact quantiles keep every value in memory, once per segment it is in.
-        """
-        made = []
+        """Latency per segment, largest p99 ratio first."""
         try:
-            for names in self._dimensions():
-                rows = self.ask("report_latency", names)
-                made += [Ladder(s, n, n0, tuple(rest[:4]), tuple(rest[4:])) for s, n, n0, *rest in rows if n]
+            return ladders_of(self._answers(), self._dimensions())
         except StoreError as error:
-            self.gaps.append(f"latency is incomplete: {error}")
-        return sorted(made, key=lambda ladder: (-(ladder.ratio or 0.0), ladder.segment))
+            self.gaps.append(f"latency is missing: {error}")
+            return []
 
-    def _dimensions(self) -> list[set[str]]:
-        """Segment names, those of one dimension together."""
-        found: dict[str, set[str]] = {}
-        for name in self.sizes:
-            found.setdefault(dimension_of(name), set()).add(name)
-        return list(found.values())
+    def _answers(self) -> dict[str, Ordered]:
+        """What was measured of both legs, a stretch of the window at a time: rows cost more memory than columns."""
+        given = {"combos": list(self.places), "numbers": list(range(len(self.places)))}
+        self.step("latency")
+        read = [
+            self.columns("report_latency", since=since, until=until, **given)
+            for since, until in self._stretches()
+        ]
+        return {name: ordered(read, name) for name in MEASUREMENTS}
+
+    def _dimensions(self) -> list[Names]:
+        """Per dimension the segment that each of `places` has in it."""
+        found: dict[str, dict[int, str]] = {}
+        for number, names in enumerate(self.places.values()):
+            for name in names:
+                found.setdefault(dimension_of(name), {})[number] = name
+        return [[column.get(number) for number in range(len(self.places))] for column in found.values()]
 
     def reliability(self, segments: Sequence[str]) -> list[Reliability]:
         """Calibration in `segments`, agreement and delayed labels apart."""
@@ -196,6 +209,15 @@ class Gathering:
             if segment in outcomes
             for found in calibrations(outcomes[segment], rng).values()
         ]
+
+    def probes(self) -> list[tuple[float, str, str, str, str, str, str]]:
+        """The capability map: the latest result of every probe."""
+        rows = [(r[0], r[1], r[2], r[3], r[4], r[5], r[6]) for r in self.plain("report_probes")]
+        if not rows:
+            self.gaps.append(
+                "no probe results are stored: the capability map is empty (tailgate probe --monitor URL)"
+            )
+        return rows
 
     def cases(self, worst: Sequence[Line], vault: Vault | None) -> list[Case]:
         """The worst pairs of the worst lines, `WORST` in all, each pair once."""
@@ -258,44 +280,46 @@ def gather(
     live = asking.live()
     lines = asking.lines(live)
     worst = worst_lines(lines)
-    places = ["all", *dict.fromkeys(line.segment for line in worst if line.segment != "all")]
-    effects = [
-        line.week.effect for line in lines if line.week and line.level == "page" and line.segment != "all"
-    ]
+    places = ["all", *dict.fromkeys(line.segment for line in worst if line.segment != "all")][:6]
+    return replace(
+        _judged(asking, live, lines),
+        candidates=[(since, _identity(text)) for since, text in asking.plain("report_candidates")],
+        shifts=asking.shifts(),
+        drift=asking.drift(),
+        reasons=[(r[0], r[1], r[2], r[3]) for r in asking.ask("report_reasons", places)],
+        ladders=asking.ladders(),
+        reliability=asking.reliability(places),
+        cases=asking.cases(worst[:5], vault),
+        probes=asking.probes(),
+        cost=_cost(asking.plain("report_cost")[0]),
+        events=[(r[0], r[1], r[2], r[3]) for r in asking.plain("report_events")],
+        gaps=asking.gaps,
+    )
+
+
+def _judged(asking: Gathering, live: Verdict | None, lines: list[Line]) -> Report:
+    """The report's head: the live state, the lines, and what they were made from."""
     pairs, replays = asking.sizes.get("all", (0, 0))
     if not pairs:
         asking.gaps.append("no pair was received in this window")
-    probes = [(r[0], r[1], r[2], r[3], r[4], r[5], r[6]) for r in asking.plain("report_probes")]
-    if not probes:
-        asking.gaps.append(
-            "no probe results are stored: the capability map is empty (tailgate probe --monitor URL)"
-        )
+    effects = [
+        line.week.effect for line in lines if line.week and line.level == "page" and line.segment != "all"
+    ]
     return Report(
         route=asking.config.route.name,
         verdict=live.verdict if live else "inconclusive",
         sentence=reason(live) if live else "the live state was not rebuilt; the week's own list stands below",
-        window=window,
-        made_at=now,
+        window=asking.window,
+        made_at=asking.now,
         pairs=pairs,
         replays=replays,
         since=live.since if live else None,
         config_hash=asking.config.hash,
         lines=lines,
         median_effect=median(effects) if effects else None,
-        candidates=[(since, _identity(text)) for since, text in asking.plain("report_candidates")],
-        shifts=asking.shifts(),
-        drift=asking.drift(),
-        reasons=[(r[0], r[1], r[2], r[3]) for r in asking.ask("report_reasons", places[:6])],
-        ladders=asking.ladders(),
-        reliability=asking.reliability(places[:6]),
-        cases=asking.cases(worst[:5], vault),
-        probes=probes,
         funnel=_funnel(live),
-        cost=_cost(asking.plain("report_cost")[0]),
-        events=[(r[0], r[1], r[2], r[3]) for r in asking.plain("report_events")],
         warnings=live.warnings if live else (),
-        gaps=asking.gaps,
-        versions=_versions(store),
+        versions=_versions(asking.store),
         thresholds=_thresholds(asking.config),
         sql={name: text for name, text in QUERIES.items() if name.startswith("report_")},
     )

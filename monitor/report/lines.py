@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from monitor.records import SegmentVerdict
+from monitor.records import Segment, SegmentVerdict
 from monitor.report.model import Line, Week
 from monitor.report.weekly import Key
 from monitor.signals import SIGNALS
+from monitor.verdict import unjudged
 
 TESTED = frozenset({"page", "ticket"})
 
@@ -22,18 +23,11 @@ def lines_of(
     """Live rows in the verdict's order, then what only the week knows, largest lower bound first."""
     young = since is not None and since > start
     known = {(row.segment, row.signal) for row in rows}
-    lines = [_live(row, weeks.get((row.segment, row.signal)), young=young) for row in rows]
+    lines = [
+        _line(row, week := weeks.get((row.segment, row.signal)), _why(week, row, young=young)) for row in rows
+    ]
     only = [
-        Line(
-            segment,
-            signal,
-            SIGNALS[signal].kind,
-            level(signal),
-            week,
-            "inconclusive",
-            0,
-            why_different=_why(week, None, young=young),
-        )
+        _line(unjudged(Segment(segment), signal, level(signal)), week, _why(week, None, young=young))
         for (segment, signal), week in weeks.items()
         if (segment, signal) not in known and signal in SIGNALS
     ]
@@ -45,7 +39,7 @@ def _rank(line: Line) -> tuple[object, ...]:
     return (not line.week.listed, line.level not in TESTED, -line.week.lower, line.segment, line.signal)
 
 
-def _live(row: SegmentVerdict, week: Week | None, *, young: bool) -> Line:
+def _line(row: SegmentVerdict, week: Week | None, why_different: str | None) -> Line:
     return Line(
         segment=row.segment,
         signal=row.signal,
@@ -61,7 +55,7 @@ def _live(row: SegmentVerdict, week: Week | None, *, young: bool) -> Line:
         upper=row.upper,
         evidence=row.evidence,
         explained_by=row.explained_by,
-        why_different=_why(week, row, young=young),
+        why_different=why_different,
     )
 
 

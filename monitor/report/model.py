@@ -68,6 +68,9 @@ class Line:
     why_different: str | None = None
 
 
+Rungs = tuple[float | None, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Ladder:
     """Latency of one segment in seconds: candidate and replay, p50 and p99, with their counts."""
@@ -75,9 +78,18 @@ class Ladder:
     segment: str
     candidates: int
     replays: int
-    duration: tuple[float | None, ...]
-    first_token: tuple[float | None, ...]
+    duration: Rungs
+    first_token: Rungs
     """Candidate p50, p99, replay p50, p99."""
+    duration_tail: Rungs
+    first_token_tail: Rungs
+    """p99 over p50, candidate's and replay's; None below `FEWEST` answers of that arm."""
+
+    @classmethod
+    def of(cls, segment: str, answers: tuple[int, int], duration: Rungs, first_token: Rungs) -> Ladder:
+        """From counts (candidate, replay) and rungs."""
+        tails = (_tails(answers, rungs) for rungs in (duration, first_token))
+        return cls(segment, *answers, duration, first_token, *tails)
 
     @property
     def ratio(self) -> float | None:
@@ -89,10 +101,16 @@ class Ladder:
         """The same for the time to first token."""
         return self._ratio(self.first_token)
 
-    def _ratio(self, rungs: tuple[float | None, ...]) -> float | None:
+    def _ratio(self, rungs: Rungs) -> float | None:
         candidate, replay = rungs[1], rungs[3]
         enough = min(self.candidates, self.replays) >= FEWEST
         return candidate / replay if enough and candidate and replay else None
+
+
+def _tails(answers: tuple[int, int], rungs: Rungs) -> Rungs:
+    """How far each arm's p99 lies above its own median: a slow tail that a p99 alone does not tell from a slow arm."""
+    pairs = zip(answers, rungs[::2], rungs[1::2], strict=True)
+    return tuple(p99 / p50 if n >= FEWEST and p50 and p99 else None for n, p50, p99 in pairs)
 
 
 @dataclass(frozen=True, slots=True)

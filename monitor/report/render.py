@@ -11,7 +11,7 @@ from importlib.resources import files
 from math import isfinite
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from monitor import plots
 from monitor.inert import in_markdown, inert, shortened
@@ -100,7 +100,7 @@ def _parted(report: Report) -> tuple[list[Line], list[Line]]:
 
 def _environment(*, escaping: bool) -> Environment:
     made = Environment(
-        loader=PackageLoader("monitor.report"),
+        loader=ChoiceLoader([PackageLoader("monitor.report"), PackageLoader("monitor", "styles")]),
         autoescape=escaping,  # noqa: S701  Markdown is escaped cell by cell (`in_markdown`)
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -43,20 +43,14 @@ WHERE p.received_at >= $since AND p.received_at < $until AND s.x >= 0.5 AND s.la
 GROUP BY ALL ORDER BY pairs DESC, l.segment, s.signal, s.label LIMIT 60;
 
 -- name: report_latency
--- Exact p50 and p99 of candidate and replay on the same pairs' clock, warm-up and cached left out.
-WITH places AS (SELECT unnest($combos) AS combo, unnest($segments) AS segment),
-legs AS (
-    SELECT hash(segments) AS combo, candidate.duration AS candidate, replay.duration AS replay,
-           candidate.ttft AS candidate_ttft, replay.ttft AS replay_ttft
-    FROM pairs WHERE received_at >= $since AND received_at < $until AND candidate.error IS NULL AND hash(segments) IN (SELECT combo FROM places)
-      AND NOT list_contains(flags, 'warmup') AND NOT list_contains(flags, 'cached')
-)
--- Both quantiles in one call: each call keeps every value of its group in memory.
-SELECT segment, n, n0, d[1], d[2], d0[1], d0[2], t[1], t[2], t0[1], t0[2] FROM (
-    SELECT l.segment, count(candidate) AS n, count(replay) AS n0,
-           quantile_cont(candidate, [0.5, 0.99]) AS d, quantile_cont(replay, [0.5, 0.99]) AS d0,
-           quantile_cont(candidate_ttft, [0.5, 0.99]) AS t, quantile_cont(replay_ttft, [0.5, 0.99]) AS t0
-    FROM legs JOIN places l USING (combo) GROUP BY l.segment);
+-- Seconds of candidate and replay on the same pairs' clock, warm-up and cached left out, each row with the number of
+-- its combination of dimension values; the quantiles are report/ladders.py's.
+WITH places AS (SELECT unnest($combos) AS combo, unnest($numbers)::INTEGER AS combination)
+SELECT combination, candidate.duration AS candidate, replay.duration AS replay,
+       candidate.ttft AS candidate_first, replay.ttft AS replay_first
+FROM pairs JOIN places ON combo = hash(segments)
+WHERE received_at >= $since AND received_at < $until AND candidate.error IS NULL
+  AND NOT list_contains(flags, 'warmup') AND NOT list_contains(flags, 'cached');
 
 -- name: report_outcomes
 -- Confidence in a checkable answer and whether it turned out right: newest 50,000, two sources of truth.

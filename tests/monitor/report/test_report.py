@@ -147,6 +147,15 @@ def test_latency_needs_a_hundred_answers_for_a_ratio(report: Report) -> None:
     assert ratios["language=en"] == 1.0
 
 
+def test_the_tail_ratio_stands_beside_the_quantiles_in_every_format(store: Store) -> None:
+    """Swahili takes four times as long throughout: its p99 is four times as high, its tail as long as anyone's."""
+    made = gather(store, Window(NOW - 7 * DAY, NOW), NOW)
+    (overall,) = [ladder for ladder in to_json(made)["ladders"] if ladder["segment"] == "all"]
+    assert (overall["duration_tail"], overall["duration"]) == ([4.0, 1.0], [1.0, 4.0, 1.0, 1.0])
+    assert "| all | 600 / 200 | 1.00 s / 1.00 s | 4.00 s / 1.00 s | 4.00 / 1.00 | 4.00 |" in as_markdown(made)
+    assert "4.00 / 1.00<small>first token 1.00 / 1.00</small>" in as_html(made)
+
+
 def test_calibration_reads_confidence_against_agreement(report: Report) -> None:
     (overall,) = [found for found in report.reliability if found.segment == "all"]
     assert (overall.pairs, overall.source) == (PAIRS, "agreement")
