@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_STEPS = 24
+_STEPS = 32
 
 
 def moment(text: str, now: float) -> float:

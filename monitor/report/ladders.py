@@ -7,20 +7,19 @@ small numbers (a radix sort, linear in time) lines up the values of every segmen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.report.dimensions import Dimension
 from monitor.report.model import Ladder, Rungs
 
 QUANTILES = np.array([0.5, 0.99])
 MEASUREMENTS = ("candidate", "replay", "candidate_first", "replay_first")
 """Columns of `report_latency`: seconds to the end and to the first token, of both legs."""
-Names = Sequence[str | None]
-"""One dimension's segment of every combination of dimension values; None where a combination has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +60,30 @@ class Ordered:
         return sizes, found
 
 
-def ordered(read: Sequence[Mapping[str, NDArray[Any]]], name: str) -> Ordered:
-    """One measurement from columns read in any number of parts, without the pairs that lack it."""
-    known = [~np.ma.getmaskarray(part[name]) for part in read]
-    seconds, combinations = (
-        np.concatenate([np.ma.getdata(part[column])[there] for part, there in zip(read, known, strict=True)])
-        for column in (name, "combination")
-    )
-    return Ordered.of(seconds, combinations)
+def ordered(read: Iterable[Mapping[str, NDArray[Any]]]) -> dict[str, Ordered]:
+    """All `MEASUREMENTS` from columns read in any number of parts, each without the pairs that lack it."""
+    parts: dict[str, list[tuple[NDArray[Any], ...]]] = {name: [] for name in MEASUREMENTS}
+    for columns in read:
+        for name, found in parts.items():
+            there = ~np.ma.getmaskarray(columns[name])
+            found.append(tuple(np.ma.getdata(columns[c])[there] for c in (name, "combination")))
+    # One measurement at a time, and its parts forgotten: ten million pairs take 300 MB here as it is.
+    return {
+        name: Ordered.of(*(np.concatenate(column) for column in zip(*parts.pop(name), strict=True)))
+        for name in MEASUREMENTS
+    }
 
 
-def ladders_of(answers: Mapping[str, Ordered], dimensions: Sequence[Names]) -> list[Ladder]:
+def ladders_of(answers: Mapping[str, Ordered], dimensions: Sequence[Dimension]) -> list[Ladder]:
     """Segments that the candidate answered in, largest p99 ratio first. `answers` is keyed by `MEASUREMENTS`."""
-    made = [ladder for names in dimensions for ladder in _ladders(answers, names)]
+    made = [ladder for dimension in dimensions for ladder in _ladders(answers, dimension)]
     return sorted(made, key=lambda ladder: (-(ladder.ratio or 0.0), ladder.segment))
 
 
-def _ladders(answers: Mapping[str, Ordered], names: Names) -> Iterator[Ladder]:
-    segments = sorted({name for name in names if name is not None})
-    number: dict[str | None, int] = {name: at for at, name in enumerate(segments)}
-    of = np.array([number.get(name, len(segments)) for name in names], np.min_scalar_type(len(segments)))
-    found = {name: answers[name].quantiles(of, len(segments)) for name in MEASUREMENTS}
-    for at, segment in enumerate(segments):
-        sizes, rungs = zip(*((int(n[at]), _known(seconds[at])) for n, seconds in found.values()), strict=True)
+def _ladders(answers: Mapping[str, Ordered], dimension: Dimension) -> Iterator[Ladder]:
+    found = [answers[name].quantiles(dimension.numbers, len(dimension.segments)) for name in MEASUREMENTS]
+    for at, segment in enumerate(dimension.segments):
+        sizes, rungs = zip(*((int(n[at]), _known(seconds[at])) for n, seconds in found), strict=True)
         if sizes[0]:
             yield Ladder.of(segment, (sizes[0], sizes[1]), rungs[0] + rungs[1], rungs[2] + rungs[3])
 

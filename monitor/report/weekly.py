@@ -6,11 +6,10 @@ Roberts sum that may be watched, which e-BH must never see (arXiv:2501.19360). H
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import log, sqrt
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +32,6 @@ class Arm:
     total: float = 0.0
     squares: float = 0.0
 
-    def add(self, value: float, count: int, total: float, squares: float) -> None:
-        """`count` scores of about `value`."""
-        self.values[value] = self.values.get(value, 0) + count
-        self.n, self.total, self.squares = self.n + count, self.total + total, self.squares + squares
-
     @property
     def mean(self) -> float:
         return self.total / self.n if self.n else 0.0
@@ -53,17 +47,6 @@ class Sample:
 
     x: Arm = field(default_factory=Arm)
     x0: Arm = field(default_factory=Arm)
-
-
-def samples(rows: Iterable[Sequence[Any]]) -> dict[Key, Sample]:
-    """From the rows of `report_scores`."""
-    found: dict[Key, Sample] = {}
-    for segment, signal, x, x0, n, total, squares, total0, squares0 in rows:
-        sample = found.setdefault((segment, signal), Sample())
-        sample.x.add(x, n, total, squares)
-        if x0 is not None:
-            sample.x0.add(x0, n, total0, squares0)
-    return found
 
 
 def weeks(found: Mapping[Key, Sample], tests: Mapping[str, Test]) -> dict[Key, Week]:

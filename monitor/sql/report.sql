@@ -1,42 +1,31 @@
 -- name: report_combos
--- Sets of dimension values of the window, by hash, with how many pairs have them and how many a replay.
-SELECT hash(segments), any_value(segments), count(*), count(replay)
-FROM pairs WHERE received_at >= $since AND received_at < $until GROUP BY hash(segments);
+-- Combinations of dimension values of the window, by hash, with how many pairs have them and how many a replay.
+-- Grouped by the hash alone and looked up once each: maps in a hash table cost four times as much.
+WITH found AS (
+    SELECT hash(segments) AS combo, min(seq) AS seq, count(*) AS pairs, count(replay) AS replays
+    FROM pairs WHERE received_at >= $since AND received_at < $until GROUP BY hash(segments)
+)
+SELECT combo, segments, found.pairs, replays FROM found JOIN pairs p USING (seq) ORDER BY seq;
+
+-- name: report_pairs
+-- Pairs of a stretch of whole hours: the number of their combination, whether the baseline's own answer was fit, and
+-- what tells observations apart: one per key and hour, as the live evidence counts (report/counting.py).
+WITH places AS (SELECT unnest($combos::UBIGINT[]) AS combo, unnest($numbers::INTEGER[]) AS combination)
+SELECT seq, combination, len(list_filter(flags, lambda f: starts_with(f, 'baseline_'))) = 0 AS fit,
+       hash(floor(received_at / 3600), prompt_key) AS prompt,
+       hash(floor(received_at / 3600), coalesce(session_key || ':' || coalesce(segments['turn'], ''), prompt_key)) AS turn
+FROM pairs JOIN places ON combo = hash(segments) WHERE received_at >= $since AND received_at < $until;
+
+-- name: report_signals
+SELECT DISTINCT signal FROM scores;
 
 -- name: report_scores
--- Scores of a stretch of whole hours per (segment, signal): value and reference, how many, exact sums. Values stand to
--- two decimals where a test reads them; of the others only 0 and 1 stay apart (millions of groups otherwise).
--- One observation per key and hour, as the live evidence counts; agreement only where the baseline's own
--- answer was fit. Combo hashes and segment names come as two lists of equal length.
-WITH places AS (SELECT unnest($combos) AS combo, unnest($segments) AS segment),
-keyed AS (
-    SELECT seq, hash(segments) AS combo,
-           len(list_filter(flags, lambda f: starts_with(f, 'baseline_'))) = 0 AS fit,
-           hash(floor(received_at / 3600), prompt_key) AS prompt,
-           hash(floor(received_at / 3600), coalesce(session_key || ':' || coalesce(segments['turn'], ''), prompt_key)) AS turn
-    FROM pairs WHERE received_at >= $since AND received_at < $until
-),
--- Repeats are few: only keys that occur twice are remembered, not a rank of every pair.
-prompts AS (SELECT prompt, min(seq) AS first FROM keyed GROUP BY prompt HAVING count(*) > 1),
-turns AS (SELECT turn, min(seq) AS first FROM keyed GROUP BY turn HAVING count(*) > 1),
-week AS (
-    SELECT k.seq, k.combo, k.fit, coalesce(k.seq = p.first, true) AS first_prompt, coalesce(k.seq = t.first, true) AS first_turn
-    FROM keyed k LEFT JOIN prompts p USING (prompt) LEFT JOIN turns t USING (turn)
-),
-cells AS (
-    SELECT w.combo, s.signal, CASE WHEN list_contains($tested, s.signal) THEN round(s.x, 2) WHEN s.x IN (0, 1) THEN s.x ELSE 0.5 END AS x,
-           CASE WHEN list_contains($tested, s.signal) THEN round(s.x0, 2) WHEN s.x0 IN (0, 1) THEN s.x0 WHEN s.x0 IS NOT NULL THEN 0.5 END AS x0, count(*) AS n, sum(s.x) AS total,
-           sum(s.x * s.x) AS squares, sum(s.x0) AS total0, sum(s.x0 * s.x0) AS squares0
-    FROM scores s JOIN week w USING (seq)
-    WHERE CASE WHEN list_contains($agreement, s.signal) THEN w.fit AND w.first_turn ELSE w.first_prompt END
-    GROUP BY ALL
-)
-SELECT p.segment, c.signal, c.x, c.x0, sum(c.n)::BIGINT, sum(c.total), sum(c.squares), sum(c.total0), sum(c.squares0)
-FROM cells c JOIN places p USING (combo) GROUP BY ALL;
+-- One signal's scores of a stretch of the log.
+SELECT seq, x, x0 FROM scores WHERE signal = $signal AND seq BETWEEN $first AND $last;
 
 -- name: report_reasons
 -- Labels of bad scores of the window in the given segments, most frequent first.
-WITH places AS (SELECT unnest($combos) AS combo, unnest($segments) AS segment)
+WITH places AS (SELECT unnest($combos::UBIGINT[]) AS combo, unnest($segments) AS segment)
 SELECT l.segment, s.signal, s.label, count(*) AS pairs
 FROM scores s JOIN pairs p USING (seq) JOIN places l ON l.combo = hash(p.segments)
 WHERE p.received_at >= $since AND p.received_at < $until AND s.x >= 0.5 AND s.label <> ''
@@ -45,7 +34,7 @@ GROUP BY ALL ORDER BY pairs DESC, l.segment, s.signal, s.label LIMIT 60;
 -- name: report_latency
 -- Seconds of candidate and replay on the same pairs' clock, warm-up and cached left out, each row with the number of
 -- its combination of dimension values; the quantiles are report/ladders.py's.
-WITH places AS (SELECT unnest($combos) AS combo, unnest($numbers)::INTEGER AS combination)
+WITH places AS (SELECT unnest($combos::UBIGINT[]) AS combo, unnest($numbers::INTEGER[]) AS combination)
 SELECT combination, candidate.duration AS candidate, replay.duration AS replay,
        candidate.ttft AS candidate_first, replay.ttft AS replay_first
 FROM pairs JOIN places ON combo = hash(segments)
@@ -56,7 +45,7 @@ WHERE received_at >= $since AND received_at < $until AND candidate.error IS NULL
 -- Confidence in a checkable answer and whether it turned out right: newest 50,000, two sources of truth.
 SELECT l.segment, c.candidate, a.x < 0.5, 'agreement'
 FROM scores c JOIN scores a ON a.seq = c.seq AND a.signal = 'answer' JOIN pairs p ON p.seq = c.seq
-JOIN (SELECT unnest($combos) AS combo, unnest($segments) AS segment) l ON l.combo = hash(p.segments)
+JOIN (SELECT unnest($combos::UBIGINT[]) AS combo, unnest($segments) AS segment) l ON l.combo = hash(p.segments)
 WHERE c.signal = 'confident_disagreement' AND c.candidate IS NOT NULL
   AND p.received_at >= $since AND p.received_at < $until
 ORDER BY p.seq DESC LIMIT 50000;
@@ -65,17 +54,22 @@ ORDER BY p.seq DESC LIMIT 50000;
 -- The same against delayed labels.
 SELECT s.segment, c.candidate, b.candidate_correct, 'label'
 FROM scores c JOIN pairs p ON p.seq = c.seq JOIN labels b ON b.id = p.id
-JOIN (SELECT unnest($combos) AS combo, unnest($segments) AS segment) s ON s.combo = hash(p.segments)
+JOIN (SELECT unnest($combos::UBIGINT[]) AS combo, unnest($segments) AS segment) s ON s.combo = hash(p.segments)
 WHERE c.signal = 'confident_disagreement' AND c.candidate IS NOT NULL AND b.candidate_correct IS NOT NULL
   AND p.received_at >= $since AND p.received_at < $until
 ORDER BY p.seq DESC LIMIT 50000;
 
 -- name: report_worst
--- The worst scores of one (segment, signal) in the window, newest first among equals.
-SELECT p.id, p.received_at, s.signal, s.x, s.label, s.explanation, p.texts
-FROM scores s JOIN pairs p USING (seq) JOIN (SELECT unnest($combos) AS combo) l ON l.combo = hash(p.segments)
-WHERE p.received_at >= $since AND p.received_at < $until AND s.signal = $signal AND s.x >= 0.5
-ORDER BY s.x DESC, p.seq DESC LIMIT $limit;
+-- The worst scores of one (segment, signal) among the `among` worst of the signal, newest first among equals.
+-- These are chosen before pairs are looked at: joining every bad score of ten million pairs takes seconds each time.
+WITH bad AS (
+    SELECT seq, signal, x, label, explanation FROM scores
+    WHERE signal = $signal AND x >= 0.5 AND seq BETWEEN $first AND $last ORDER BY x DESC, seq DESC LIMIT $among
+)
+SELECT p.id, p.received_at, b.signal, b.x, b.label, b.explanation, p.texts
+FROM bad b JOIN pairs p USING (seq) JOIN (SELECT unnest($combos::UBIGINT[]) AS combo) l ON l.combo = hash(p.segments)
+WHERE p.received_at >= $since AND p.received_at < $until
+ORDER BY b.x DESC, b.seq DESC LIMIT $limit;
 
 -- name: report_cost
 -- What shadowing cost: tokens and answers per arm.
@@ -86,10 +80,11 @@ SELECT count(*), count(replay), sum(candidate.input_tokens), sum(candidate.outpu
 FROM pairs WHERE received_at >= $since AND received_at < $until;
 
 -- name: report_mix
--- Sampled requests of a window with what is known of them, for input drift.
-SELECT segments, baseline.input_tokens AS input_tokens FROM (
-    SELECT * FROM pairs WHERE received_at >= $since AND received_at < $until
-) USING SAMPLE reservoir (50000 ROWS) REPEATABLE (7);
+-- Sampled requests of a window with what is known of them, for input drift. Numbers are drawn first: drawing rows
+-- carries every column along.
+SELECT hash(segments) AS combo, baseline.input_tokens AS input_tokens FROM pairs WHERE seq IN (
+    SELECT seq FROM (SELECT seq FROM pairs WHERE received_at >= $since AND received_at < $until)
+    USING SAMPLE reservoir (50000 ROWS) REPEATABLE (7));
 
 -- name: report_events
 -- Alarms and clears of the window, oldest first.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from monitor.report.dimensions import Dimension
 from monitor.report.ladders import MEASUREMENTS, Ordered, ladders_of, ordered
 from monitor.report.model import FEWEST, Ladder
 
@@ -35,7 +36,10 @@ def ladders(seconds: Sequence[float], combinations: Sequence[int], replays: int 
     values, numbers = np.array(seconds, np.float64), np.array(combinations, np.int32)
     replayed = Ordered.of(values[:replays] / 2, numbers[:replays])
     answers = dict(zip(MEASUREMENTS, (Ordered.of(values, numbers), replayed) * 2, strict=True))
-    return {ladder.segment: ladder for ladder in ladders_of(answers, [("all",) * 3, LANGUAGES])}
+    return {
+        ladder.segment: ladder
+        for ladder in ladders_of(answers, [Dimension.of(("all",) * 3), Dimension.of(LANGUAGES)])
+    }
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 100, 101, 5_000])
@@ -71,15 +75,18 @@ def test_a_segment_holds_all_of_its_combinations_and_no_other() -> None:
 def test_a_segment_that_only_the_replay_answered_has_no_ladder() -> None:
     answers = {name: Ordered.of(np.array([]), np.array([], np.int32)) for name in MEASUREMENTS}
     answers["replay"] = Ordered.of(np.array([1.0]), np.array([0]))
-    assert ladders_of(answers, [LANGUAGES]) == []
+    assert ladders_of(answers, [Dimension.of(LANGUAGES)]) == []
 
 
 def test_pairs_without_a_measurement_are_left_out_part_by_part() -> None:
     parts = [
-        {"combination": np.array([0, 1]), "replay": np.ma.masked_array([3.0, 9.0], mask=[False, True])},
-        {"combination": np.array([2]), "replay": np.array([1.0])},
+        {
+            "combination": np.array([0, 1]),
+            **dict.fromkeys(MEASUREMENTS, np.ma.masked_array([3.0, 9.0], [False, True])),
+        },
+        {"combination": np.array([2]), **dict.fromkeys(MEASUREMENTS, np.array([1.0]))},
     ]
-    made = ordered(parts, "replay")
+    made = ordered(parts)["replay"]
     assert (made.seconds.tolist(), made.combinations.tolist()) == ([1.0, 3.0], [2, 0])
 
 

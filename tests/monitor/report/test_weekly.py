@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import exp
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from monitor import hypotheses
 from monitor.betting import log_e_value, log_excess_e_value
 from monitor.intervals import clopper_pearson, newcombe
-from monitor.report.weekly import Sample, samples, weeks
+from monitor.report.weekly import Arm, Sample, weeks
 from monitor.signals import SIGNALS
 
 TESTS = hypotheses.tests_of(
@@ -19,11 +20,11 @@ TESTS = hypotheses.tests_of(
 
 
 def of(signal: str, x: list[float], x0: list[float] | None = None) -> dict[tuple[str, str], Sample]:
-    references: list[float | None] = [*(x0 or []), *[None] * (len(x) - len(x0 or []))]
-    return samples(
-        ("all", signal, a, b, 1, a, a * a, b, None if b is None else b * b)
-        for a, b in zip(x, references, strict=True)
-    )
+    return {("all", signal): Sample(arm(x), arm(x0 or []))}
+
+
+def arm(values: list[float]) -> Arm:
+    return Arm(dict(Counter(values)), len(values), sum(values), sum(value * value for value in values))
 
 
 def test_one_stream_is_betting_and_clopper_pearson() -> None:
