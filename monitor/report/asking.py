@@ -62,6 +62,10 @@ class Asking:
         self.places = self._places(window)
         self.before = self._places(window.before)
         self.sizes, self.sizes_before = (sizes_of(found) for found in (self.places, self.before))
+        self.combos: dict[str, list[int]] = {}
+        for combo, place in self.places.items():
+            for name in place.segments:
+                self.combos.setdefault(name, []).append(combo)
         self.dimensions = dimensions_of(place.segments for place in self.places.values())
         self.pairs = self._pairs()
         self.runs = list(self.pairs.runs(STRETCH))
@@ -87,12 +91,7 @@ class Asking:
     def ask(self, query: str, segments: Collection[str], **more: object) -> list[Row]:
         """Rows of a query over the window's places in `segments`."""
         self.step(query.removeprefix("report_"))
-        places = [
-            (combo, name)
-            for combo, place in self.places.items()
-            for name in place.segments
-            if name in segments
-        ]
+        places = [(combo, name) for name in segments for combo in self.combos.get(name, ())]
         lists = {"combos": [combo for combo, _ in places], "segments": [name for _, name in places]}
         return self.plain(query, **lists, **more) if places else []
 
