@@ -51,23 +51,24 @@ class Display:
             self.counts.update(pair.segments)
             self.replayed += pair.replayed
             self.illness.update((segment, ill) for segment in pair.segments for ill in _ills(pair.flags))
-            for score in pair.scores:
-                measured += self._measured(pair, score)
+            measured += (self._measured(pair, score) for score in pair.scores)
         self.means.add(measured)
 
-    def _measured(self, pair: ShownPair, score: Score) -> Iterable[Measured]:
+    def _measured(self, pair: ShownPair, score: Score) -> Measured:
+        if score.value >= FIRED:
+            for segment in pair.segments:
+                self._example((segment, score.signal), pair.id)
         x0 = pair.references.get(score.signal)
-        for segment in pair.segments:
-            key = (segment, score.signal)
-            if score.value >= FIRED:
-                self.examples.setdefault(key, deque(maxlen=EXAMPLES)).append(pair.id)
-            yield Measured(key, score.value, x0, score.baseline, score.candidate)
+        return Measured(pair.segments, score.signal, score.value, x0, score.baseline, score.candidate)
+
+    def _example(self, key: Key, pair_id: str) -> None:
+        self.examples.setdefault(key, deque(maxlen=EXAMPLES)).append(pair_id)
 
     def labelled(self, measured: Iterable[Measured], lost: Iterable[tuple[Key, str]]) -> None:
         """Labels that came after their pairs, with examples of what was lost."""
         self.means.add(measured)
         for key, pair_id in lost:
-            self.examples.setdefault(key, deque(maxlen=EXAMPLES)).append(pair_id)
+            self._example(key, pair_id)
 
     def forget(self, ids: Collection[str]) -> None:
         """Show these pairs no more; what they counted for stays counted."""

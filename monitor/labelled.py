@@ -52,13 +52,10 @@ class Labelled:
             prompt=self.prompt,
         )
 
-    def measured(self, crosses: Crosses) -> list[Measured]:
+    def measured(self, crosses: Crosses) -> Measured:
         """What the display adds up."""
         score = self.score
-        return [
-            Measured((name, "label"), score.value, None, score.baseline, score.candidate)
-            for name in self.names(crosses)
-        ]
+        return Measured(self.names(crosses), "label", score.value, None, score.baseline, score.candidate)
 
     @property
     def lost(self) -> bool:

@@ -38,9 +38,10 @@ class Shown:
 
 
 class Measured(NamedTuple):
-    """One score: x, x0 (None without a replay) and what each arm measured. A pair makes a hundred of them."""
+    """One score in all its segments: x, x0 (None without a replay) and what each arm measured."""
 
-    key: Key
+    segments: tuple[Segment, ...]
+    signal: str
     x: float
     x0: float | None = None
     baseline: float | None = None
@@ -85,9 +86,11 @@ class Means:
         found = list(scores)
         if not found:
             return
-        keys, *columns = zip(*found, strict=True)
-        x, x0, baseline, candidate = map(_numbers, columns)
-        rows = np.array([self._row(key) for key in keys])
+        places, signals, *columns = zip(*found, strict=True)
+        named = zip(places, signals, strict=True)
+        rows = np.array([self._row((segment, signal)) for place, signal in named for segment in place])
+        times = [len(place) for place in places]
+        x, x0, baseline, candidate = (np.repeat(_numbers(column), times) for column in columns)
         self._grow()
         replayed = ~np.isnan(x0)
         self._x = observe(self._x, rows, x, ALPHA / 2)

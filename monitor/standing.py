@@ -117,7 +117,7 @@ class Standing:
     def _apply_labels(self, labels: Sequence[Labelled], time: float) -> list[Event]:
         crosses = self.config.crosses
         self.display.labelled(
-            [measured for label in labels for measured in label.measured(crosses)],
+            [label.measured(crosses) for label in labels],
             [((name, "label"), label.id) for label in labels if label.lost for name in label.names(crosses)],
         )
         return self.engine.apply([label.observation(time, crosses) for label in labels])
