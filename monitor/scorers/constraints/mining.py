@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -19,6 +20,7 @@ from monitor.scorers.constraints.wording import wording
 from monitor.scorers.questions import asks_json, edges
 
 TONGUES = (ENGLISH, FRENCH, SPANISH, GERMAN)
+_WORD = re.compile(r"\w+")
 _KANA = re.compile(r"[\u3041-\u30ff]")
 _STARS = re.compile(r"(?<![*\w])\*{3}(?!\*)|\b(?:3|three) asterisks")
 _SIX_STARS = re.compile(
@@ -64,9 +66,16 @@ def mined(system: str, prompt: str) -> tuple[Constraint, ...]:
 
 def _spoken(text: str) -> list[Tongue]:
     """The languages of which two different function words occur (one, where none has two), most first."""
-    words = {tongue: len(set(rx(tongue.gate).findall(text[:1500].casefold()))) for tongue in TONGUES}
-    least = min(2, max(words.values()))
+    used = set(_WORD.findall(text[:1500].casefold()))
+    words = Counter(tongue for word in used for tongue in _tongues_of(word))
+    least = min(2, max(words.values(), default=0))
     return sorted((t for t in TONGUES if words[t] >= max(1, least)), key=lambda t: -words[t]) or [ENGLISH]
+
+
+@lru_cache(maxsize=4096)
+def _tongues_of(word: str) -> tuple[Tongue, ...]:
+    """Whose function word it is. A gate matches whole words only, and most words of a prompt were met before."""
+    return tuple(tongue for tongue in TONGUES if rx(tongue.gate).fullmatch(word))
 
 
 def _latin(tongue: Tongue, text: str, prompt: str) -> Iterator[Constraint]:
