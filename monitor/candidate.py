@@ -13,7 +13,8 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +37,8 @@ from monitor.records import Arm, Completion, Operation, Request
 MARKER = "x-tailgate-mirror"
 MAX_ANSWER_BYTES = 16 << 20
 _PATHS = {"chat": "/v1/chat/completions", "text_completion": "/v1/completions", "responses": "/v1/responses"}
+_TOKENIZE = "/tokenize"
+CONNECT_SECONDS = 5.0
 # Scoring prompts needs memory outside vLLM's budget (vllm-project/vllm#5907): few at once, and a
 # server that fails on them is left in peace for a while.
 FORCED_AT_ONCE = 2
@@ -152,13 +155,16 @@ class Leg:
         headers = {MARKER: arm, "user-agent": "tailgate", "content-type": "application/json"}
         if token:
             headers["authorization"] = f"Bearer {token}"
+        self._lanes = Lanes(_tls(tls or ClientTLS()))  # `_slots` bounds them
         self._client = httpx.AsyncClient(
             base_url=url,
             headers=headers,
-            transport=Lanes(_tls(tls or ClientTLS())),  # `_slots` bounds them
-            timeout=httpx.Timeout(None, connect=5.0),
+            transport=self._lanes,
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
             trust_env=False,  # no proxy or credential from the environment: only configured addresses
         )
+        self._headers = self._client.headers.multi_items()
+        self._urls = {path: httpx.URL(url + path) for path in (*_PATHS.values(), _TOKENIZE)}
 
     async def __aenter__(self) -> Leg:
         return self
@@ -211,13 +217,30 @@ class Leg:
     async def _read(
         self, reading: _Reading, request: Request, body: Mapping[str, Any], request_id: str
     ) -> None:
-        headers = {"x-request-id": f"tailgate-{self.arm}-{request_id}"}
-        path = _PATHS[request.operation]
-        async with self._client.stream("POST", path, json=body, headers=headers) as response:
+        async with self._asked(_PATHS[request.operation], body, request_id) as response:
             reading.begin(response.status_code, response.headers)
             async for chunk in response.aiter_raw():
                 if not reading.feed(chunk):
                     return
+
+    @asynccontextmanager
+    async def _asked(
+        self, path: str, body: Mapping[str, Any], request_id: str
+    ) -> AsyncIterator[httpx.Response]:
+        """The answer to a POST while it comes. Straight from the transport: redirects, cookies, credentials and
+        hooks, of which a leg wants none, cost httpx a third of the request."""
+        request = httpx.Request(
+            "POST",
+            self._urls[path],
+            json=body,
+            headers=[*self._headers, ("x-request-id", f"tailgate-{self.arm}-{request_id}")],
+            extensions={"timeout": {"connect": CONNECT_SECONDS}},
+        )
+        response = await self._lanes.handle_async_request(request)
+        try:
+            yield response
+        finally:
+            await response.aclose()
 
     def _judged(self, completion: Completion) -> Completion:
         """Tell outcomes from refusals, and keep the breaker's count."""
@@ -271,16 +294,12 @@ class Leg:
     async def tokenize(self, body: Mapping[str, Any], deadline: float) -> tuple[int, ...]:
         """Token ids from vLLM's /tokenize. Raises Refused, and BadInput for an answer without ids."""
         self._breaker.check(time.monotonic())
-        return decode_token_ids(await self._posted("/tokenize", body, "tokenize", deadline))
+        return decode_token_ids(await self._posted(_TOKENIZE, body, "tokenize", deadline))
 
     async def _posted(self, path: str, body: Mapping[str, Any], request_id: str, deadline: float) -> bytes:
         """Body of a 200 answer within `deadline` seconds; else Refused with the funnel's reason."""
-        headers = {"x-request-id": f"tailgate-{self.arm}-{request_id}"}
         try:
-            async with (
-                asyncio.timeout(deadline),
-                self._client.stream("POST", path, json=body, headers=headers) as response,
-            ):
+            async with asyncio.timeout(deadline), self._asked(path, body, request_id) as response:
                 content = await _bounded(response)
         except TimeoutError as error:
             raise Refused("timeout", f"{path}: nothing in {deadline:.1f} s") from error
