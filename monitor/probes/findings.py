@@ -135,6 +135,12 @@ def axis_row(
     return replace(row, verdict="unclear" if "unclear" in {own.status, reference.status} else "ok")
 
 
+def looks_lost(baseline: Belief, candidate: Belief, wanted: Precision) -> bool:
+    """Whether the candidate's threshold is more likely than not lower by more than is allowed."""
+    there = boundary(baseline, wanted).status != "below range"
+    return there and shift_interval(baseline, candidate)[0] < -ALLOWED_OCTAVES
+
+
 def rate_rows(
     family: str, candidate: Sequence[Outcome], baseline: Sequence[Outcome] | None
 ) -> tuple[RateRow, ...]:

@@ -29,6 +29,7 @@ from monitor.probes.findings import (
     axis_row,
     corrected,
     item_rows,
+    looks_lost,
     rate_rows,
 )
 from monitor.probes.items import Axis, Item
@@ -195,13 +196,16 @@ class Plan:
     """Seconds of a trace whose gaps the load takes; Poisson without one."""
 
 
-async def measure(arm: Arm, axis: Axis, wanted: Precision, seed: int) -> Belief:
+async def measure(
+    arm: Arm, axis: Axis, wanted: Precision, seed: int, *, known: Belief | None = None, least: int = 0
+) -> Belief:
     """One axis on one arm, one call after the other: each level depends on the answers before.
 
-    What is known when the budget is spent is returned; the precision shows in its interval.
+    Goes on from what is `known`, until it suffices and there were `least` calls. What is known when the budget
+    is spent is returned; the precision shows in its interval.
     """
-    belief = Belief(axis.scale)
-    while not done(belief, wanted):
+    belief = known or Belief(axis.scale)
+    while len(belief.trials) < least or not done(belief, wanted):
         level = belief.next_level()
         try:
             outcome = await arm.outcome(axis.item(level, seed, len(belief.trials)), counted=axis.counted)
@@ -320,6 +324,13 @@ async def _both(
 async def _axis(plan: Plan, axis: Axis, candidate: Arm, baseline: Arm | None) -> AxisRow:
     wanted = plan.pack.precision
     own, before = await _both(measure, candidate, baseline, axis, wanted, plan.seed)
+    if baseline is not None and before is not None and looks_lost(before, own, wanted):
+        # A few calls show where each arm ends, and not yet that one ends before the other: the rest is spent.
+        # The p-value is a posterior's, which no rule of stopping biases.
+        own, before = await asyncio.gather(
+            measure(candidate, axis, wanted, plan.seed, known=own, least=wanted.calls),
+            measure(baseline, axis, wanted, plan.seed, known=before, least=wanted.calls),
+        )
     return axis_row(axis, wanted, own, before, floor=plan.pack.floor)
 
 

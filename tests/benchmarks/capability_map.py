@@ -31,7 +31,7 @@ AT_ONCE = 4
 PACK = """
 name: map
 about: what a model of 135 million parameters can do a little of
-calls: 24
+calls: 48
 axes:
   copy: {hardest: 24}
   digits: {hardest: 12}

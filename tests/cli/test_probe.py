@@ -75,6 +75,12 @@ def test_what_the_candidate_lost_against_the_baseline_fails(
     result = probe(*urls, "--pack", pack, "--format", "json")
     assert result.return_value == 1
     assert json.loads(result.stdout)["findings"] == ["json_depth"]
+    # Every call of the pack goes where something looks lost: few that show an end do not yet show a difference.
+    calls = {
+        axis: (row["candidate"]["calls"], row["baseline"]["calls"]) for axis, row in rows(result).items()
+    }
+    assert calls["json_depth"] == (20, 20)
+    assert max(calls["hops"]) < 20
 
 
 def test_a_pack_with_a_floor_fails_a_model_that_cannot(start_standin: Callable[[Settings], str]) -> None:
