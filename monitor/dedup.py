@@ -12,8 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 HOUR = 3600.0
-# About 30 MB; two keys per pair, hence an hour of 17 pairs per second.
+# About 15 MB; two keys per pair, hence an hour of 17 pairs per second.
 MAX_KEYS = 120_000
+
+Entries = tuple[tuple[tuple[str, ...], int], ...]
+"""Segments and the mask of what they have counted."""
 
 _NONE: Mapping[str, int] = {}
 
@@ -22,16 +25,16 @@ class Repeats:
     """Which (segment, signal) pairs each key has already counted for in this hour.
 
     Signals are bits of a mask. Repeats of one key nearly always carry the same segments, so a key
-    holds one (segments, mask) entry and only rarely a second. Beyond `limit` keys the oldest are
-    forgotten and counted.
+    holds one (segments, mask) entry and only rarely a second, and shares it with most other keys.
+    Beyond `limit` keys the oldest are forgotten and counted.
     """
 
     def __init__(self, limit: int = MAX_KEYS) -> None:
         self.limit = limit
         self.hour = 0
         self.forgotten = 0
-        self._seen: dict[str, list[tuple[tuple[str, ...], int]]] = {}
-        self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._seen: dict[str, Entries] = {}
+        self._shared: dict[Entries, Entries] = {}
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -56,14 +59,17 @@ class Repeats:
             return _NONE
         before = {segment: _union(entries, segment) for segment in segments}
         if any(mask & ~seen for seen in before.values()):
-            entries.append((self._shared.setdefault(segments, segments), mask))
+            self._seen[key] = self._same((*entries, (segments, mask)))
         return before
 
     def _remember(self, key: str, segments: tuple[str, ...], mask: int) -> None:
         if len(self._seen) >= self.limit:
             del self._seen[next(iter(self._seen))]
             self.forgotten += 1
-        self._seen[key] = [(self._shared.setdefault(segments, segments), mask)]
+        self._seen[key] = self._same(((segments, mask),))
+
+    def _same(self, entries: Entries) -> Entries:
+        return self._shared.setdefault(entries, entries)
 
     def dump(self) -> dict[str, Any]:
         """JSON-able state."""
@@ -72,7 +78,9 @@ class Repeats:
     def load(self, state: Mapping[str, Any]) -> None:
         """The inverse of `dump`."""
         self.hour, self.forgotten = state["hour"], state["forgotten"]
-        self._seen = {key: [(tuple(s), mask) for s, mask in entries] for key, entries in state["seen"]}
+        self._seen = {
+            key: self._same(tuple((tuple(s), mask) for s, mask in entries)) for key, entries in state["seen"]
+        }
 
 
 def _union(entries: Sequence[tuple[tuple[str, ...], int]], segment: str) -> int:
