@@ -88,8 +88,8 @@ def figures(runs: Sequence[Json]) -> dict[str, Any]:
         "runs": list(runs),
         "known": known,
         "conclusions": conclusions,
+        "same_ends": all(ends(other) == ends(conclusions[0]) for other in conclusions[1:]),
         "same_conclusion": all(other == conclusions[0] for other in conclusions[1:]),
-        "same_verdict": len({(run["verdict"], *run["findings"]) for run in runs}) == 1,
     }
 
 
@@ -101,6 +101,11 @@ KNOWN = {"in range", "below range", "above range"}
 def conclusion(row: Json) -> list[str]:
     """What a reader takes away: whether the axis is worse, and per arm whether it has a threshold at all."""
     return ["worse" if row["verdict"] == "worse" else "not worse", *(str(row[arm]["status"]) for arm in ARMS)]
+
+
+def ends(conclusions: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The map itself: per axis and arm, whether there is a threshold; nothing about the difference."""
+    return {axis: found[1:] for axis, found in conclusions.items()}
 
 
 def report(found: Json) -> str:
@@ -120,9 +125,9 @@ def report(found: Json) -> str:
     ]
     spent = ", ".join(f"{r['packs'][0]['calls']} calls in {r['seconds']} s" for r in found["runs"])
     about = f"SmolLM2-135M-Instruct and its int4 twin (groups of 128) on vLLM, CPU; {spent}."
-    same, verdict = ("yes" if found[key] else "no" for key in ("same_conclusion", "same_verdict"))
+    same, verdict = ("yes" if found[key] else "no" for key in ("same_ends", "same_conclusion"))
     known = ", ".join(found["known"]) or "none"
-    outcome = f"Known in both runs and arms: {known}. Same conclusion on every axis: {same}; same findings: {verdict}."
+    outcome = f"Known in both runs and arms: {known}. Both say the same of where each arm ends: {same}; of what is worse, too: {verdict}."
     return (
         "\n\n".join([about, outcome, table(head, sorted(rows, key=lambda row: (str(row[0]), row[1])))]) + "\n"
     )
