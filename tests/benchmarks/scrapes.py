@@ -33,7 +33,8 @@ from tests.real.routes import raised, sending
 from tests.standin.process import running_standin
 
 MONITORS, ROUNDS = 4, 9
-FILL_SECONDS, RATE = 45.0, 8.0
+FILL_SECONDS, RATE = 60.0, 4.0
+"""Requests per second to each route: everything here shares one machine, and a full one delays by itself."""
 EVERY_SECONDS = 2.0
 LOAD = Load(seconds=4.0, warm_up=0.5, grace=5, rate=200, connections=32)
 MOST_SERIES = 10_000
