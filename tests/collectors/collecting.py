@@ -40,7 +40,7 @@ class Collecting:
 
     def settled(self, requests: int) -> dict[str, Any]:
         """The funnel once that many requests were seen and nothing is pending."""
-        wait_until(lambda: self.funnel()["requests"] >= requests and not self.funnel()["pending"], 30)
+        wait_until(lambda: self.funnel()["requests"] >= requests and not self.funnel()["pending"], 120)
         return self.funnel()
 
     def captures(self) -> list[Capture]:
