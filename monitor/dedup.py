@@ -69,6 +69,9 @@ class Repeats:
         self._seen[key] = self._same(((segments, mask),))
 
     def _same(self, entries: Entries) -> Entries:
+        """One tuple for equal ones. Sharing starts anew at the limit: keys that are forgotten leave theirs behind."""
+        if len(self._shared) >= self.limit:
+            self._shared.clear()
         return self._shared.setdefault(entries, entries)
 
     def dump(self) -> dict[str, Any]:

@@ -37,6 +37,14 @@ def test_memory_is_bounded_and_what_is_forgotten_is_counted() -> None:
     assert repeats.counted(0.0, "b", SEGMENTS, 1) == {"all": 1, "language=th": 1}
 
 
+def test_what_keys_share_is_bounded_too() -> None:
+    repeats = Repeats(limit=3)
+    for number in range(1, 20):
+        repeats.counted(0.0, f"k{number}", SEGMENTS, number)
+    assert len(repeats._shared) <= 3
+    assert repeats.counted(0.0, "k19", SEGMENTS, 0) == {"all": 19, "language=th": 19}
+
+
 def test_state_survives_a_dump() -> None:
     before, after = Repeats(), Repeats()
     before.counted(7.0, "k", SEGMENTS, 0b101)
