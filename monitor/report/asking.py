@@ -137,15 +137,15 @@ class Asking:
 
     def worst(self, segment: str, signal: str, limit: int) -> list[Row]:
         """Looked for among few bad scores of the signal first, then among ten times as many."""
-        rows: list[Row] = []
+        if not self.runs:
+            return []
+        ends = {"first": self.runs[0][0], "last": self.runs[-1][1]}
         among = AMONG
-        while self.runs:
-            ends = {"first": self.runs[0][0], "last": self.runs[-1][1]}
+        while True:
             rows = self.ask("report_worst", [segment], signal=signal, limit=limit, among=among, **ends)
             if len(rows) >= limit or among >= len(self.pairs.seqs):
-                break
+                return rows
             among *= 10
-        return rows
 
     def scores(self, signal: str) -> Iterator[Columns]:
         """Sequence numbers and scores of one signal, a run of the log at a time."""
