@@ -169,7 +169,7 @@ fuzz: $(STAMP) ## a million coverage-guided executions of every fuzz target, bra
 	$(BIN)/pip install --quiet --disable-pip-version-check 'atheris>=3.0' || echo 'no Atheris for this Python: unguided'
 	$(BIN)/python -m tests.fuzz
 
-soak: $(STAMP) ## half an hour of recorded arrivals, bursts of 335 in a second: losses and growth of memory
+soak: $(STAMP) ## half an hour of recorded arrivals, bursts of 268 in a second: losses and growth of memory
 	$(BIN)/python -m tests.benchmarks.soak
 
 .PHONY: soak-kafka

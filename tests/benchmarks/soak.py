@@ -2,7 +2,7 @@
 
 Two public traces of Azure's LLM services (Patel et al., Splitwise, ISCA 2024; CC-BY-4.0) run side
 by side through one Tailgate: conversations as streams, code completions as plain requests five times as
-fast, whose bursts (335 in one second at a mean of 13) no Poisson load would show. Everything is mirrored to a
+fast, whose bursts (268 in one second, 67 in a fifth of one, at a mean of 15.5) no Poisson load would show. Everything is mirrored to a
 healthy candidate. Fails on a lost request, a funnel that does not reconcile, or a process whose
 memory certainly grows. Writes `tests/benchmarks/results/soak.json`.
 """
@@ -84,7 +84,7 @@ def main() -> int:
     """Replay, watch, judge, write."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=1800)
-    parser.add_argument("--speed", type=float, default=1.0, help="times as fast as that, both traces")
+    parser.add_argument("--speed", type=float, default=1.0, help="of both traces, on top of that")
     arguments = parser.parse_args()
     if not ARRIVALS.is_dir():
         print(f"no arrival traces at {ARRIVALS}", file=sys.stderr)
