@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from monitor import degeneration, request_language, scripts
+from monitor.answer_language import answer_prose
 from monitor.records import Exchange
-from monitor.scorers.script import answer_prose, expected_script
+from monitor.scorers.script import expected_script
 
 Illness = Literal["degenerate", "wrong_script"]
 _LEAST_LETTERS = 40

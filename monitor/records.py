@@ -109,7 +109,10 @@ class Request:
     @property
     def prompt(self) -> str:
         """Text of the last user message (for completions: the prompt)."""
-        return next((m.text for m in reversed(self.messages) if m.role == "user"), "")
+        for message in reversed(self.messages):
+            if message.role == "user":
+                return message.text
+        return ""
 
     @property
     def greedy(self) -> bool:

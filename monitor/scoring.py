@@ -37,9 +37,9 @@ class Scored:
 
 def score_pair(pair: Pair, scorers: Mapping[str, Scorer], level: Callable[[str], Level]) -> Scored:
     """Scores of all signals whose level is not `off`; `level` is `Config.level`."""
-    wanted = {
-        name: scorer for name, scorer in scorers.items() if level(name) != "off" and _applies(name, pair)
-    }
+    wanted = {name: scorer for name, scorer in scorers.items() if level(name) != "off"}
+    if not pair.generated:
+        wanted = {name: scorer for name, scorer in wanted.items() if _applies(name)}
     scores, failures = _run(pair, wanted)
     if pair.replay is None:
         return Scored(pair.id, scores, {}, tuple(failures))
@@ -49,9 +49,9 @@ def score_pair(pair: Pair, scorers: Mapping[str, Scorer], level: Callable[[str],
     return Scored(pair.id, scores, values, (*failures, *more))
 
 
-def _applies(signal: str, pair: Pair) -> bool:
+def _applies(signal: str) -> bool:
     """A candidate that did not generate has only its view of other arms' answers."""
-    return pair.generated or "prompt_logprobs" in SIGNALS[signal].needs
+    return "prompt_logprobs" in SIGNALS[signal].needs
 
 
 def _run(pair: Pair, scorers: Mapping[str, Scorer]) -> tuple[dict[str, Score], list[Failure]]:

@@ -7,15 +7,16 @@ Han with kana, `hangul` wins over the Han around it. All names are lower case.
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from monitor.excerpts import excerpt
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.excerpts import EXAMINED, excerpt
 
 UNKNOWN: Final = "unknown"
 
@@ -45,7 +46,15 @@ _COMMON: Final = frozenset(
     {"modifier", "mathematical", "micro", "double-struck", "script", "black-letter", "alef", "bet"}
 )
 _ASCII_NON_LETTERS: Final = bytes(i for i in range(128) if not chr(i).isalpha())
-_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
+# Letters whose names are made by rule (Unicode Standard, table 4-8): nine of ten, and never asked one by one.
+_BY_RULE: Final = (
+    ("han", range(0x3400, 0x4DC0)),
+    ("han", range(0x4E00, 0xA000)),
+    ("hangul", range(0xAC00, 0xD7A4)),
+    ("han", range(0x20000, 0x323B0)),
+)
+_NO_LETTERS_FROM: Final = 0x40000
+_CODE_POINTS: Final = 0x110000
 _KANA: Final = ("hiragana", "katakana")
 # One ideograph or syllable block carries about two letters of an alphabet, so mixed texts weigh them so.
 _DENSE: Final = frozenset({"han", "japanese", "hangul"})
@@ -75,15 +84,28 @@ def letters(text: str) -> Mapping[str, int]:
 
 @lru_cache(maxsize=64)
 def _letters(text: str) -> Mapping[str, int]:
-    # ASCII is counted in C: most texts outside of it only hold a few dashes and quotation marks
-    count = len(text.encode("ascii", "ignore").translate(None, _ASCII_NON_LETTERS))
-    counts: Counter[str] = Counter({"latin": count} if count else {})
-    rest = "" if text.isascii() else "".join(_BEYOND_ASCII.findall(text))
-    for character, times in Counter(rest).items():
-        script = script_of(character)
-        if script is not None:
-            counts[script] += times
-    return dict(counts.most_common())
+    if text.isascii():
+        count = len(text.encode("ascii").translate(None, _ASCII_NON_LETTERS))
+        return {"latin": count} if count else {}
+    names, numbers = _numbered()
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    counts = np.bincount(numbers[codes], minlength=len(names))
+    counts[0] = 0
+    return {names[i]: int(counts[i]) for i in sorted(counts.nonzero()[0], key=lambda i: -counts[i])}
+
+
+@cache
+def _numbered() -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+    """The scripts, and per code point the number of its script; 0 is no letter. Counting by it is done in C."""
+    numbers = np.zeros(_CODE_POINTS, np.uint8)
+    names = {"": 0, "latin": 1}
+    by_rule = {code for _, block in _BY_RULE for code in block}
+    for code in filter(lambda c: chr(c).isalpha(), range(_NO_LETTERS_FROM)):
+        script = None if code in by_rule else script_of.__wrapped__(chr(code))
+        numbers[code] = 0 if script is None else names.setdefault(script, len(names))
+    for script, block in _BY_RULE:
+        numbers[[code for code in block if chr(code).isalpha()]] = names.setdefault(script, len(names))
+    return tuple(names), numbers
 
 
 def written_in(text: str) -> Mapping[str, int]:
@@ -105,12 +127,19 @@ def merged(counts: Mapping[str, int]) -> Mapping[str, int]:
 
 def script(text: str) -> str:
     """The dominant writing system of a text, `unknown` without letters."""
-    counts = written_in(text)
+    return _script(excerpt(text))
+
+
+@lru_cache(maxsize=64)
+def _script(text: str) -> str:
+    counts = merged(_letters(text))
     return max(counts, key=lambda s: counts[s] * (2 if s in _DENSE else 1)) if counts else UNKNOWN
 
 
 def only(text: str, system: str) -> str:
     """The text with the letters of other writing systems blanked out."""
     keep = {"han", *_KANA} if system == "japanese" else {system}
+    if len(text) <= EXAMINED and keep.issuperset(letters(text)):
+        return text
     others = {c for c in set(text) if (s := script_of(c)) is not None and s not in keep}
     return text.translate(dict.fromkeys(map(ord, others), " ")) if others else text

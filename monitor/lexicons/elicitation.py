@@ -79,7 +79,7 @@ PREAMBLE: Final = re.compile(
     r"当然|好的|没问题|以下是|물론|네,|다음은|ज़रूर|जरूर|बिल्कुल|निश्चित रूप|यहाँ|بالطبع|بالتأكيد|إليك|natuurlijk\b|oczywiście|jasne\b|tabii\b|elbette|tentu\b|chắc chắn|dạ\b|självklart|selvfølgelig)",
     re.IGNORECASE,
 )
-# Plain substrings of the lower-cased text: a hundred of them cost a seventh of one alternation.
+# Plain substrings of the lower-cased text.
 APOLOGY: Final[tuple[str, ...]] = (
     "i apologize",
     "i apologise",

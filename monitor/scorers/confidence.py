@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from monitor.records import Completion, Pair, Score
 from monitor.scorers.answer import answer
@@ -25,7 +26,6 @@ _STATED = re.compile(
     r"\s*(?:\([^)\n]{0,20}\))?[^\d\n%]{0,30}(?P<value>\d{1,3}(?:[.,]\d+)?)\s?(?P<percent>%|percent)?"
     r"|(?:確信度|自信度|信頼度|置信度|信心)[^\d\n%]{0,12}(?P<cjk>\d{1,3}(?:\.\d+)?)\s?(?P<cjk_percent>[%％])?"
     r"|\b(?P<sure>\d{1,3})\s?% (?:confident|sure|certain)\b",
-    re.IGNORECASE,
 )
 
 _CUES = (
@@ -75,11 +75,11 @@ def key_confidence(completion: Completion, key: str) -> float | None:
     return math.exp(min(0.0, total)) if not math.isnan(total) else None
 
 
+@lru_cache(maxsize=64)
 def stated_confidence(text: str) -> float | None:
     """The last stated confidence as a probability: `Confidence: 85%`, `0.85`, `85% sure`, 確信度：85%."""
-    tail = text[-1500:]
-    small = tail.casefold()
-    found = list(_STATED.finditer(tail)) if any(cue in small for cue in _CUES) else []
+    small = text[-1500:].lower()
+    found = list(_STATED.finditer(small)) if any(map(small.__contains__, _CUES)) else []
     if not found:
         return None
     last = found[-1]

@@ -5,10 +5,12 @@ Different manners are not worse answers, so these three explain a divergence; no
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 from typing import Final
 
-from monitor import languages
+from ahocorasick_rs import BytesAhoCorasick
+
+from monitor.answer_language import answer_language
 from monitor.excerpts import excerpt, without_reasoning
 from monitor.lexicons import elicitation as lexicon
 from monitor.records import Pair, Score
@@ -18,11 +20,18 @@ _LEAST_CHARACTERS: Final = 80
 _MANNERS: Final = 4
 _CLOSING: Final = 240
 _HEDGED: Final = 2_000
-_PUNCTUATION: Final = str.maketrans(dict.fromkeys('.,;:!?()[]{}"*_`#|/\n«»“”„¿¡…', " "))
+_PUNCTUATION: Final = bytes.maketrans(b'.,;:!?()[]{}"*_`#|/\n\t\r', b" " * 22)
+_QUOTATION: Final = "«»“”„¿¡…\u00a0"
 # Characters per word where words are not counted one by one.
 _WORD_LENGTH: Final = {"ja": 2.0, "zh": 1.6, "ko": 3.0}
 # One hedge in sixteen words more than the baseline is the end of this scale.
 _FULL_HEDGING: Final = 6.0
+
+# All phrases of a kind in one pass: what a text costs does not grow with the lexicon.
+_APOLOGY, _DISCLAIMER, _CLOSING_OFFER = (
+    BytesAhoCorasick([phrase.encode() for phrase in phrases])
+    for phrases in (lexicon.APOLOGY, lexicon.DISCLAIMER, lexicon.CLOSING)
+)
 
 
 def _texts(pair: Pair) -> tuple[str, str] | None:
@@ -36,14 +45,24 @@ def _texts(pair: Pair) -> tuple[str, str] | None:
 @lru_cache(maxsize=64)
 def hedges_per_100_words(text: str, language: str) -> float | None:
     """Density of hedging words, None for languages without a list."""
-    hedges = lexicon.HEDGES.get(language)
-    if hedges is None:
+    if language not in lexicon.HEDGES:
         return None
     text = text.lower()
-    words = text.translate(_PUNCTUATION).split() if hedges.words else []
-    found = sum(map(hedges.words.__contains__, words)) + sum(map(text.count, hedges.phrases))
-    length = len(words) if words else len(text) / _WORD_LENGTH.get(language, 6.0)
-    return 100.0 * found / max(length, 20.0)
+    if not text.isascii():
+        text = reduce(lambda spaced, mark: spaced.replace(mark, " "), _QUOTATION, text)
+    plain = text.encode("utf-8", "surrogatepass").translate(_PUNCTUATION)
+    found = len(_hedges(language).find_matches_as_indexes(b" %b " % plain, overlapping=True))
+    words = (
+        len(plain.split()) if lexicon.HEDGES[language].words else len(text) / _WORD_LENGTH.get(language, 6.0)
+    )
+    return 100.0 * found / max(words, 20.0)
+
+
+@cache
+def _hedges(language: str) -> BytesAhoCorasick:
+    """Phrases as they stand; single words between spaces, which neighbours share."""
+    hedges = lexicon.HEDGES[language]
+    return BytesAhoCorasick([p.encode() for p in (*hedges.phrases, *(f" {word} " for word in hedges.words))])
 
 
 def hedging(pair: Pair) -> Score | None:
@@ -51,7 +70,7 @@ def hedging(pair: Pair) -> Score | None:
     texts = _texts(pair)
     if texts is None or min(map(len, texts)) < _LEAST_CHARACTERS:
         return None
-    language = languages.detect(texts[0]).language
+    language = answer_language(pair.baseline.text)
     before, after = (hedges_per_100_words(excerpt(text, _HEDGED), language) for text in texts)
     if before is None or after is None:
         return None
@@ -64,23 +83,19 @@ def hedging(pair: Pair) -> Score | None:
 def manners(text: str) -> frozenset[str]:
     """Which of preamble, apology, disclaimer and closing offer the text has."""
     text = text.strip().replace("’", "'").lower()
+    # bytes, because the matcher takes no lone surrogates in texts
+    whole, end = (part.encode("utf-8", "surrogatepass") for part in (text, text[-_CLOSING:]))
     found = {
         "preamble": lexicon.PREAMBLE.search(text[:200]) is not None,
-        "apology": _any(lexicon.APOLOGY, text),
-        "disclaimer": _any(lexicon.DISCLAIMER, text),
-        "closing": _any(lexicon.CLOSING, text[-_CLOSING:]),
+        "apology": _any(_APOLOGY, whole),
+        "disclaimer": _any(_DISCLAIMER, whole),
+        "closing": _any(_CLOSING_OFFER, end),
     }
     return frozenset(kind for kind, here in found.items() if here)
 
 
-def _any(phrases: tuple[str, ...], text: str) -> bool:
-    return any(map(text.__contains__, _ascii(phrases) if text.isascii() else phrases))
-
-
-@cache
-def _ascii(phrases: tuple[str, ...]) -> tuple[str, ...]:
-    """The phrases that an ASCII text can hold."""
-    return tuple(filter(str.isascii, phrases))
+def _any(phrases: BytesAhoCorasick, text: bytes) -> bool:
+    return bool(phrases.find_matches_as_indexes(text))
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ Every other scorer abstains where an arm failed, so one fault is counted by one 
 from __future__ import annotations
 
 from monitor.degeneration import loops
-from monitor.lexicons.tasks import WANTS_REPETITION
+from monitor.lexicons.tasks import REPETITION_WORDS, WANTS_REPETITION
 from monitor.records import Completion, Pair, Score
 
 
@@ -47,11 +47,15 @@ def truncated(pair: Pair) -> Score | None:
     )
 
 
+def _wants_repetition(prompt: str) -> bool:
+    return any(map(prompt.lower().__contains__, REPETITION_WORDS)) and bool(WANTS_REPETITION.search(prompt))
+
+
 def degenerate(pair: Pair) -> Score | None:
     """1 where the candidate loops and the baseline does not; None where the request asks for repetition."""
     if not pair.candidate.text or not answered(pair.baseline) or pair.candidate.error_type is not None:
         return None
-    if WANTS_REPETITION.search(pair.request.prompt[-2_000:]):
+    if _wants_repetition(pair.request.prompt[-2_000:]):
         return None
     before = loops(pair.baseline.text) is not None
     how = loops(pair.candidate.text)

@@ -7,14 +7,12 @@ as confused when any of its lines of five words or more is in another language.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Final
 
 from monitor import languages, request_language, scripts
-from monitor.excerpts import excerpt
+from monitor.answer_language import answer_prose
 from monitor.records import Pair, Request, Score
-from monitor.request_language import prose
 
 _EXAMINED: Final = 4_000
 _LEAST_LETTERS: Final = 20
@@ -55,21 +53,10 @@ _CLOSE: Final = tuple(
     )
 )
 # Requests that are about letters ("only in hiragana", "transliterate") make script a constraint, not a fault.
-_ABOUT_SCRIPT: Final = re.compile(
-    r"ひらがな|平仮名|カタカナ|片仮名|漢字|ローマ字|拼音|romaji|pinyin|transliterat|romani[sz]|hiragana|katakana|kanji",
-    re.IGNORECASE,
-)
-
-
-@lru_cache(maxsize=64)
-def _prose(text: str) -> str:
-    # Cut after the code is out: a cut through a fence would leave its code as prose.
-    return excerpt(prose(text), _EXAMINED)
-
-
-def answer_prose(text: str) -> str:
-    """What of an answer is language: the examined part without code, links and formulas."""
-    return _prose(excerpt(text))
+_ABOUT_SCRIPT: Final = (
+    "ひらがな", "平仮名", "カタカナ", "片仮名", "漢字", "ローマ字", "拼音",
+    "romaji", "pinyin", "transliterat", "romanis", "romaniz", "hiragana", "katakana", "kanji",
+)  # fmt: skip
 
 
 def expected_script(request: Request) -> str:
@@ -103,7 +90,8 @@ def script(pair: Pair) -> Score | None:
     itself is not in the expected one.
     """
     texts = _texts(pair)
-    if texts is None or _ABOUT_SCRIPT.search(pair.request.prompt[-_EXAMINED:]):
+    asked = pair.request.prompt[-_EXAMINED:].lower()
+    if texts is None or any(map(asked.__contains__, _ABOUT_SCRIPT)):
         return None
     expected = scripts.script(texts[0])
     if expected != expected_script(pair.request):

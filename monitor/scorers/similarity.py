@@ -14,17 +14,20 @@ from rapidfuzz.distance import LCSseq
 from monitor.records import Pair, Score
 
 _MAX_WORDS = 3_000
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\s\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
-)
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_RUN = re.compile(f"([{_UNSPACED}]+)")
 
 
 @lru_cache(maxsize=1024)
 def words(text: str) -> tuple[str, ...]:
     """Words; single characters in scripts that write no spaces (Thai to Khmer, kana, Han). Capped."""
-    if text.isascii():
+    if text.isascii() or not _RUN.search(text):
         return tuple(text.split(maxsplit=_MAX_WORDS)[:_MAX_WORDS])
-    return tuple(_UNSPACED.findall(text[: _MAX_WORDS * 8])[:_MAX_WORDS])
+    found: list[str] = []
+    # every second part is a run of characters that are words of their own
+    for number, part in enumerate(_RUN.split(text[: _MAX_WORDS * 8])):
+        found += part if number % 2 else part.split()
+    return tuple(found[:_MAX_WORDS])
 
 
 def _comparable(pair: Pair) -> bool:

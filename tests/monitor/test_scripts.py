@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,3 +62,12 @@ def test_any_text_has_at_most_as_many_letters_as_characters(text: str) -> None:
     assert (
         scripts.script(text) == "unknown" if not counts else scripts.script(text) in scripts.written_in(text)
     )
+
+
+def test_every_letter_is_counted_for_the_script_that_its_name_gives() -> None:
+    every = "".join(map(chr, filter(lambda code: chr(code).isalpha(), range(0x110000))))
+    named = Counter(script for letter in every if (script := scripts.script_of(letter)) is not None)
+    counted: Counter[str] = Counter()
+    for start in range(0, len(every), 10_000):
+        counted.update(scripts.letters(every[start : start + 10_000]))
+    assert counted == named

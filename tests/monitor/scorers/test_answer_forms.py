@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.scorers.answer import answer
+from monitor.scorers.keys import marked
 from tests.monitor.made import pair
 
 LETTERS = "Which planet is largest?\nA. Mars\nB. Jupiter\nC. Venus\nD. Earth\nAnswer with one letter."
@@ -171,3 +172,8 @@ def test_another_answer_is_seen_in_any_form(prompt: str, baseline: str, candidat
     score = answer(pair(prompt, baseline, candidate))
     assert score is not None
     assert score.value == 1.0
+
+
+@pytest.mark.parametrize("end", ["Answer: İzmir", "ANSWER IS İzmir", "Final answer: İzmir"])
+def test_a_marked_answer_keeps_its_letters_whatever_their_case(end: str) -> None:
+    assert marked(f"İstanbul'a göre. {end}") == "İzmir"
