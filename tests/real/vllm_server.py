@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 MODELS = ROOT / ".cache" / "models"
 HEALTHY_SECONDS = 600.0
 _ENVIRONMENT = {
+    "PYTHONDONTWRITEBYTECODE": "",  # `make vllm` leaves compiling to the first start
     "HF_HUB_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
