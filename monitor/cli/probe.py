@@ -97,7 +97,8 @@ def command(
     """Ask generated questions of rising difficulty and say where the candidate's abilities end.
 
     With a baseline, a finding is a threshold more than half an octave lower, or a share significantly
-    lower (Holm at 5 %). Exit code 0 ok, 1 a finding, 3 the budget did not suffice, 4 not reached.
+    lower (Holm at 5 %). A candidate that fails an axis's easiest level has no threshold there: both arms
+    answer the same fresh items at that level, and their shares decide. Exit code 0 ok, 1 a finding, 3 the budget did not suffice, 4 not reached.
     """
     if listed or describe:
         _show(describe)

@@ -34,7 +34,7 @@ def to_rows(result: Result) -> Iterator[dict[str, str]]:
         if isinstance(row, ItemRow) and not fails(row):
             continue
         baseline, candidate, change = cells(row)
-        said_of = {"baseline": baseline, "candidate": candidate, "change": change}
+        said_of = {"baseline": baseline, "candidate": candidate, "change": _joined(change, _p(row))}
         yield {"pack": result.pack, "probe": name, "verdict": row.verdict, **said_of}
 
 
@@ -78,12 +78,7 @@ def _level(value: float) -> str:
 def cells(row: Row) -> tuple[str, str, str]:
     """Baseline, candidate, and what is between them."""
     if isinstance(row, AxisRow):
-        change = ""
-        placed = row.baseline is not None and "in range" in {row.candidate.status, row.baseline.status}
-        if placed and row.shift is not None and row.shift_interval is not None:
-            low, high = row.shift_interval
-            change = f"{row.shift:+.2f} octaves ({low:+.2f} to {high:+.2f})"
-        return said(row.baseline) if row.baseline else "", f"{said(row.candidate)} {row.unit}", change
+        return _axis(row)
     if isinstance(row, RateRow):
         low, high = row.interval
         own = f"{row.candidate}/{row.items} ({low:.0%} to {high:.0%})"
@@ -104,6 +99,32 @@ def cells(row: Row) -> tuple[str, str, str]:
         return _load(row)
     before = {None: "", True: "passes", False: "fails"}[row.baseline]
     return before, "passes" if row.candidate else "fails", ""
+
+
+def _axis(row: AxisRow) -> tuple[str, str, str]:
+    """Thresholds and their shift; shares at the easiest level where the candidate alone is below it."""
+    before = said(row.baseline) if row.baseline else ""
+    own = said(row.candidate)
+    own = own if own == "below range" else f"{own} {row.unit}"
+    if row.easiest is not None:
+        at, found = f"at {row.easiest.level:g} {row.unit}", row.easiest
+        before = f"{before}; {found.baseline}/{found.items} {at}"
+        own = f"{own}; {found.candidate}/{found.items} {at}"
+        return before, own, f"{found.lost} lost, {found.won} won"
+    if row.shift is None or row.shift_interval is None:
+        return before, own, ""
+    low, high = row.shift_interval
+    bound = f"{row.bound} " if row.bound else ""
+    return before, own, f"{bound}{row.shift:+.2f} octaves ({low:+.2f} to {high:+.2f})"
+
+
+def _p(row: Row) -> str:
+    adjusted = None if isinstance(row, ItemRow) else row.adjusted
+    return "" if adjusted is None else f"p {adjusted:.2g}"
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(filter(None, parts))
 
 
 def _load(row: LoadRow) -> tuple[str, str, str]:
@@ -128,10 +149,8 @@ def table(console: Console, result: Result) -> None:
     for name, row in rows(result):
         if isinstance(row, ItemRow) and not fails(row):
             continue
-        adjusted = None if isinstance(row, ItemRow) else row.adjusted
-        p = "" if adjusted is None else f"{adjusted:.2g}"
         colour = _COLOURS[row.verdict]
-        grid.add_row(name, *cells(row), p, f"[{colour}]{row.verdict}[/]")
+        grid.add_row(name, *cells(row), _p(row).removeprefix("p "), f"[{colour}]{row.verdict}[/]")
     console.print(grid)
     if result.items:
         passed = sum(row.candidate for row in result.items)
@@ -176,16 +195,20 @@ def _case(suite: ET.Element, pack: str, name: str, row: Row) -> None:
         suite, "testcase", {"classname": clean(f"tailgate.probe.{pack}"), "name": clean(name), "time": "0"}
     )
     baseline, candidate, change = cells(row)
-    words = ", ".join(
-        part
-        for part in (f"baseline {baseline}" if baseline else "", f"candidate {candidate}", change)
-        if part
-    )
+    words = _joined(f"baseline {baseline}" if baseline else "", f"candidate {candidate}", change, _p(row))
     if fails(row):
         failure = ET.SubElement(case, "failure", {"type": row.verdict, "message": clean(words)})
-        if isinstance(row, RateRow) and row.examples:
-            failure.text = clean("failed items: " + ", ".join(row.examples))
+        examples = _examples(row)
+        if examples:
+            failure.text = clean("failed items: " + ", ".join(examples))
     elif row.verdict == "unclear":
         ET.SubElement(case, "skipped", {"message": clean(f"unclear: {words}")})
     else:
         ET.SubElement(case, "system-out").text = clean(words)
+
+
+def _examples(row: Row) -> tuple[str, ...]:
+    """Items that show a finding."""
+    if isinstance(row, AxisRow):
+        return row.easiest.examples if row.easiest is not None else ()
+    return row.examples if isinstance(row, RateRow) else ()

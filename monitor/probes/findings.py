@@ -17,6 +17,8 @@ from monitor.records import State
 ALLOWED_OCTAVES = 0.5
 """A threshold may be so much lower before it counts: a finding is a shift below minus half an octave."""
 LEVEL = 0.05
+HALF_PASSED = 0.5
+Bound = Literal["at most", "at least"]
 ROWS_SHOWN = 5
 Verdict = Literal["ok", "worse", "below range", "unclear"]
 
@@ -35,8 +37,51 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Fresh:
+    """What both arms said to the same new items at an axis's easiest level; `asked`: how many were meant to be."""
+
+    level: float
+    asked: int
+    candidate: Sequence[Outcome]
+    baseline: Sequence[Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Passes of both arms on the same items, and the items that one arm alone passed."""
+
+    items: int
+    candidate: int
+    baseline: int
+    lost: tuple[str, ...]
+    """Items that the baseline passed and the candidate did not."""
+    won: int
+
+    @property
+    def p_value(self) -> float:
+        return mcnemar_p_value(len(self.lost), self.won)
+
+
+@dataclass(frozen=True, slots=True)
+class EasiestRow:
+    """Both arms on fresh items at the easiest level of an axis that the candidate alone is below."""
+
+    level: float
+    items: int
+    candidate: int
+    baseline: int
+    lost: int
+    won: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AxisRow:
-    """One axis. `shift` is candidate minus baseline in octaves with its 90 % interval."""
+    """One axis. `shift` is candidate minus baseline in octaves with its 90 % interval.
+
+    There is none where an arm is below range. Where one is above, its hardest level stands for its
+    threshold, and `bound` says on which side of `shift` the true one lies.
+    """
 
     axis: str
     unit: str
@@ -45,6 +90,9 @@ class AxisRow:
     baseline: Boundary | None = None
     shift: float | None = None
     shift_interval: Interval | None = None
+    bound: Bound | None = None
+    easiest: EasiestRow | None = None
+    """Where the candidate alone is below range: `p_value` compares these shares, no thresholds."""
     p_value: float | None = None
     adjusted: float | None = None
     verdict: Verdict = "ok"
@@ -117,9 +165,15 @@ class Result:
 
 
 def axis_row(
-    axis: Axis, wanted: Precision, candidate: Belief, baseline: Belief | None, *, floor: bool
+    axis: Axis,
+    wanted: Precision,
+    candidate: Belief,
+    baseline: Belief | None,
+    *,
+    floor: bool,
+    fresh: Fresh | None = None,
 ) -> AxisRow:
-    """One axis before the correction for several."""
+    """One axis before the correction for several. `fresh` where the candidate `fell_off`."""
     own = boundary(candidate, wanted)
     row = AxisRow(axis.name, axis.unit, axis.about, own)
     if baseline is None:
@@ -128,17 +182,64 @@ def axis_row(
             row, verdict="below range" if below else "unclear" if own.status == "unclear" else "ok"
         )
     reference = boundary(baseline, wanted)
+    unclear = "unclear" in {own.status, reference.status}
+    row = replace(row, baseline=reference, p_value=1.0, verdict="unclear" if unclear else "ok")
+    if fell_off(baseline, candidate, wanted):
+        return _fallen(row, fresh)
+    if "below range" in {own.status, reference.status}:
+        return row  # nothing was there to be lost; an improvement is no finding
+    return _moved(row, candidate, baseline)
+
+
+def _fallen(row: AxisRow, fresh: Fresh | None) -> AxisRow:
+    """The candidate has no threshold to compare. Its calls so far chose this question and cannot answer it, too."""
+    if fresh is None:
+        return replace(row, verdict="unclear")
+    found = paired(fresh.candidate, {outcome.item: outcome for outcome in fresh.baseline})
+    easiest = EasiestRow(
+        fresh.level, found.items, found.candidate, found.baseline, len(found.lost), found.won, found.lost[:ROWS_SHOWN]
+    )  # fmt: skip
+    cut = found.items < fresh.asked or not found.items
+    return replace(row, easiest=easiest, p_value=found.p_value, verdict="unclear" if cut else "ok")
+
+
+def _moved(row: AxisRow, candidate: Belief, baseline: Belief) -> AxisRow:
+    """Both arms pass the easiest level: thresholds are compared as far as the axis reaches."""
+    row = replace(row, p_value=shift_p_value(baseline, candidate, ALLOWED_OCTAVES))
+    above = [found is not None and found.status == "above range" for found in (row.candidate, row.baseline)]
+    if all(above):
+        return row
     middle, low, high = shift_interval(baseline, candidate)
-    # No threshold was there to be lost where the baseline itself is below the axis.
-    p = 1.0 if reference.status == "below range" else shift_p_value(baseline, candidate, ALLOWED_OCTAVES)
-    row = replace(row, baseline=reference, shift=middle, shift_interval=Interval(low, high), p_value=p)
-    return replace(row, verdict="unclear" if "unclear" in {own.status, reference.status} else "ok")
+    bound: Bound | None = "at least" if above[0] else "at most" if above[1] else None
+    return replace(row, shift=middle, shift_interval=Interval(low, high), bound=bound)
+
+
+def fell_off(baseline: Belief, candidate: Belief, wanted: Precision) -> bool:
+    """Whether the candidate is below the axis, and the baseline is not or passes half of its easiest level.
+
+    A baseline that passes 85 % of it fails four of ten calls, and is called below range, once in twenty runs.
+    """
+    if boundary(candidate, wanted).status != "below range":
+        return False
+    return boundary(baseline, wanted).status != "below range" or baseline.easiest_rate() >= HALF_PASSED
 
 
 def looks_lost(baseline: Belief, candidate: Belief, wanted: Precision) -> bool:
-    """Whether the candidate's threshold is more likely than not lower by more than is allowed."""
-    there = boundary(baseline, wanted).status != "below range"
-    return there and shift_interval(baseline, candidate)[0] < -ALLOWED_OCTAVES
+    """Whether both have thresholds and the candidate's is more likely than not lower by more than is allowed."""
+    below = "below range" in {boundary(belief, wanted).status for belief in (baseline, candidate)}
+    return not below and shift_interval(baseline, candidate)[0] < -ALLOWED_OCTAVES
+
+
+def paired(candidate: Sequence[Outcome], baseline: Mapping[str, Outcome]) -> Paired:
+    """Both arms on the items that both answered."""
+    pairs = [(baseline[own.item].passed, own) for own in candidate if own.item in baseline]
+    return Paired(
+        len(pairs),
+        sum(own.passed for _, own in pairs),
+        sum(was for was, _ in pairs),
+        tuple(own.item for was, own in pairs if was and not own.passed),
+        sum(not was and own.passed for was, own in pairs),
+    )
 
 
 def rate_rows(
@@ -165,12 +266,10 @@ def _rate_row(
     )  # fmt: skip
     if before is None:
         return row
-    pairs = [(before[o.item].passed, o) for o in own if o.item in before]
-    lost = [o.item for was, o in pairs if was and not o.passed]
-    won = sum(not was and o.passed for was, o in pairs)
+    found = paired(own, before)
     return replace(
-        row, baseline=sum(was for was, _ in pairs), lost=len(lost), won=won,
-        p_value=mcnemar_p_value(len(lost), won), examples=tuple(lost[:ROWS_SHOWN]) or row.examples,
+        row, baseline=found.baseline, lost=len(found.lost), won=found.won,
+        p_value=found.p_value, examples=found.lost[:ROWS_SHOWN] or row.examples,
     )  # fmt: skip
 
 
@@ -204,7 +303,8 @@ def corrected(
 
 
 def _judged_axis(row: AxisRow, adjusted: float) -> AxisRow:
-    worse = adjusted <= LEVEL and (row.shift or 0.0) < -ALLOWED_OCTAVES
+    lower = row.easiest is not None or (row.shift or 0.0) < -ALLOWED_OCTAVES
+    worse = adjusted <= LEVEL and lower
     return replace(row, adjusted=adjusted, verdict="worse" if worse else row.verdict)
 
 

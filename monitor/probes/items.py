@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from monitor.probes.draws import Draws
 from monitor.probes.psychometric import Scale
+
+_FRESH = 100_000
+"""Numbers of fresh items start here: the ones that place a threshold are counted from nought."""
+_DRAWS = 20
+"""So many draws per fresh item: 1-digit sums are 81, and a level of few items runs out of new ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,20 @@ class Axis:
         """Item `number` at `level`; the same for every arm that is asked for it."""
         made = self.make(level, Draws(self.name, seed, level, number))
         return Item(f"{self.name}/{level:g}/{number}", made.body, made.check, made.level, made.group)
+
+    def fresh(self, seed: int, count: int, seen: Container[str]) -> list[Item]:
+        """Items at the easiest level whose prompts differ from each other and from those `seen`.
+
+        Fewer than `count` where the level has no more: the same prompt twice is one greedy answer, not two.
+        """
+        found: dict[str, Item] = {}
+        for number in range(_FRESH, _FRESH + _DRAWS * count):
+            if len(found) == count:
+                break
+            item = self.item(self.scale.levels[0], seed, number)
+            if item.prompt not in seen:
+                found.setdefault(item.prompt, item)
+        return list(found.values())
 
 
 def asked(

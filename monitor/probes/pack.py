@@ -49,11 +49,16 @@ class Load(_Strict):
 
 
 class Pack(_Strict):
-    """One pack. `calls` per axis and arm at most; `floor`: an axis below its range fails by itself."""
+    """One pack. `calls`: at most so many per axis and arm to find where it ends.
+
+    `fresh`: items at the easiest level, asked of both arms where the candidate alone is below the axis.
+    `floor`: without a baseline an axis below its range fails.
+    """
 
     name: str
     about: str = ""
     calls: int = Field(28, ge=4)
+    fresh: int = Field(32, ge=8, le=1000)
     octaves: float = Field(0.5, gt=0)
     floor: bool = False
     axes: Mapping[str, Range] = {}

@@ -257,14 +257,30 @@ def shift_p_value(baseline: Belief, candidate: Belief, allowed: float) -> float:
     Both beliefs are on the same scale; the arms were asked independently. Used as a one-sided p-value:
     where nothing changed it is not small (tests/statistics/test_probe_worlds.py holds the rate).
     """
-    shift = np.convolve(candidate.density, baseline.density[::-1])
-    octaves = (np.arange(shift.size) - (baseline.density.size - 1)) * STEP
+    octaves, shift = _shift(baseline, candidate)
     return float(min(1.0, shift[octaves >= -allowed - STEP / 2].sum()))
 
 
 def shift_interval(baseline: Belief, candidate: Belief, share: float = MASS) -> tuple[float, float, float]:
-    """Median and central interval of candidate minus baseline, octaves."""
-    shift = np.convolve(candidate.density, baseline.density[::-1])
-    octaves = (np.arange(shift.size) - (baseline.density.size - 1)) * STEP
+    """Median and central interval of candidate minus baseline, octaves; the hardest level stands for all beyond."""
+    octaves, shift = _shift(baseline, candidate)
     at = np.interp([(1 - share) / 2, 0.5, (1 + share) / 2], np.cumsum(shift) - shift / 2, octaves)
     return float(at[1]), float(at[0]), float(at[2])
+
+
+def _shift(baseline: Belief, candidate: Belief) -> tuple[Floats, Floats]:
+    """Octaves and posterior mass of candidate minus baseline."""
+    own, before = _reached(candidate), _reached(baseline)
+    mass: Floats = np.convolve(own, before[::-1])
+    octaves: Floats = np.arange(mass.size, dtype=np.float64) - (before.size - 1)
+    return octaves * STEP, mass
+
+
+def _reached(belief: Belief) -> Floats:
+    """`density` with everything beyond the hardest level at that level.
+
+    How far beyond, no answer tells: where an arm is above its range, the prior and `MARGIN` alone would.
+    """
+    last = int(np.searchsorted(thresholds(belief.scale), belief.scale.octaves[-1] - STEP / 2))
+    density = belief.density
+    return np.append(density[:last], density[last:].sum())

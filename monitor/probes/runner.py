@@ -23,11 +23,13 @@ from monitor.probes.checkers import passes
 from monitor.probes.families import FAMILIES
 from monitor.probes.findings import (
     AxisRow,
+    Fresh,
     Outcome,
     RateRow,
     Result,
     axis_row,
     corrected,
+    fell_off,
     item_rows,
     looks_lost,
     rate_rows,
@@ -217,12 +219,17 @@ async def measure(
 
 async def _asked(arm: Arm, items: Sequence[Item], *, confident: bool = False) -> list[Outcome]:
     """Outcomes of the items that the budget allowed."""
-    tasks = [arm.outcome(item, confident=confident) for item in items]
-    found = await asyncio.gather(*tasks, return_exceptions=True)
+    found = await _gathered([arm.outcome(item, confident=confident) for item in items])
+    return [outcome for outcome in found if outcome is not None]
+
+
+async def _gathered(asking: Sequence[Awaitable[Outcome]]) -> list[Outcome | None]:
+    """All outcomes in their order; None where the budget was spent before."""
+    found = await asyncio.gather(*asking, return_exceptions=True)
     for outcome in found:
         if isinstance(outcome, BaseException) and not isinstance(outcome, Spent):
             raise outcome
-    return [outcome for outcome in found if isinstance(outcome, Outcome)]
+    return [outcome if isinstance(outcome, Outcome) else None for outcome in found]
 
 
 async def run(plan: Plan, candidate: Arm, baseline: Arm | None) -> Result:
@@ -324,14 +331,31 @@ async def _both(
 async def _axis(plan: Plan, axis: Axis, candidate: Arm, baseline: Arm | None) -> AxisRow:
     wanted = plan.pack.precision
     own, before = await _both(measure, candidate, baseline, axis, wanted, plan.seed)
-    if baseline is not None and before is not None and looks_lost(before, own, wanted):
+    if baseline is None or before is None:
+        return axis_row(axis, wanted, own, None, floor=plan.pack.floor)
+    reference = before
+    if looks_lost(reference, own, wanted):
         # A few calls show where each arm ends, and not yet that one ends before the other: the rest is spent.
         # The p-value is a posterior's, which no rule of stopping biases.
-        own, before = await asyncio.gather(
+        own, reference = await asyncio.gather(
             measure(candidate, axis, wanted, plan.seed, known=own, least=wanted.calls),
-            measure(baseline, axis, wanted, plan.seed, known=before, least=wanted.calls),
+            measure(baseline, axis, wanted, plan.seed, known=reference, least=wanted.calls),
         )
-    return axis_row(axis, wanted, own, before, floor=plan.pack.floor)
+    fresh = await _fresh(plan, axis, candidate, baseline) if fell_off(reference, own, wanted) else None
+    return axis_row(axis, wanted, own, reference, floor=plan.pack.floor, fresh=fresh)
+
+
+async def _fresh(plan: Plan, axis: Axis, candidate: Arm, baseline: Arm) -> Fresh:
+    """Both arms on the same items at the easiest level, none of which was asked before."""
+    easiest = axis.scale.levels[0]
+    placed = [axis.item(easiest, plan.seed, number) for number in range(plan.pack.calls)]
+    answered = {item for _, item in candidate.log.known}
+    seen = {item.prompt for item in placed if item.id in answered}
+    items = axis.fresh(plan.seed, plan.pack.fresh, seen)
+    # By item, not by arm: where the budget ends, both have answered the same ones.
+    found = await _gathered([arm.outcome(item) for item in items for arm in (candidate, baseline)])
+    own, before = ([outcome for outcome in found[arm::2] if outcome is not None] for arm in (0, 1))
+    return Fresh(easiest, len(items), own, before)
 
 
 async def _family(plan: Plan, name: str, candidate: Arm, baseline: Arm | None) -> tuple[RateRow, ...]:

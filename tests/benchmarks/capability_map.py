@@ -32,6 +32,7 @@ PACK = """
 name: map
 about: what a model of 135 million parameters can do a little of
 calls: 48
+fresh: 64
 axes:
   copy: {hardest: 24}
   digits: {hardest: 12}
@@ -110,13 +111,13 @@ def ends(conclusions: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 def report(found: Json) -> str:
     """One table over both runs."""
-    head = ("axis", "seed", "SmolLM2", "int4 twin", "change, octaves", "p (Holm)", "verdict")
+    head = ("axis", "seed", "SmolLM2", "int4 twin", "change", "p (Holm)", "verdict")
     rows = [
         (
             row["axis"],
             run["seed"],
             *(said(row[arm]) for arm in ARMS),
-            shift(row),
+            change(row),
             row["adjusted"],
             row["verdict"],
         )
@@ -141,12 +142,17 @@ def said(found: Json) -> str:
     return f"{found['threshold']:.3g}{asks} ({found['lower']:.3g} to {found['upper']:.3g})"
 
 
-def shift(row: Json) -> str:
-    """Candidate minus baseline with its interval; nothing where there is nothing to subtract."""
-    if row["shift"] is None or "in range" not in {row[arm]["status"] for arm in ARMS}:
+def change(row: Json) -> str:
+    """Candidate against baseline: shares of fresh items at the easiest level, else octaves; or nothing to say."""
+    found = row["easiest"]
+    if found is not None:
+        at = f"at {found['level']:g} {row['unit']}"
+        return f"{found['baseline']} against {found['candidate']} of {found['items']} {at}"
+    if row["shift"] is None:
         return ""
     low, high = row["shift_interval"]
-    return f"{row['shift']:+.2f} ({low:+.2f} to {high:+.2f})"
+    bound = f"{row['bound']} " if row["bound"] else ""
+    return f"{bound}{row['shift']:+.2f} octaves ({low:+.2f} to {high:+.2f})"
 
 
 if __name__ == "__main__":

@@ -14,10 +14,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+from monitor.intervals import Interval
 from monitor.probes.axes import AXES
 from tests.benchmarks.probe_worlds import (
+    SMALL,
     World,
     adaptive,
+    conclusion,
     covers,
     equal_grid,
     error,
@@ -26,6 +29,7 @@ from tests.benchmarks.probe_worlds import (
     needle_grid,
     replayed,
     shifted,
+    small_pack,
 )
 from tests.benchmarks.results import write_result
 from tests.benchmarks.runs import CORPORA
@@ -79,6 +83,22 @@ def unchanged() -> Iterator[Check]:
         yield Check(f"one axis lost {lost:g} octaves: found", "shown", seen, passed=True)
 
 
+def fallen() -> Iterator[Check]:
+    """Small models whose candidate fell below two axes; and models that end where the axes begin, unchanged."""
+    pack = small_pack()
+    for name, (candidate, baseline) in SMALL.items():
+        found = [conclusion(pack, candidate, baseline, seed) for seed in range(2 * RUNS)]
+        same = sum(one == other for one, other in zip(found[::2], found[1::2], strict=True)) / RUNS
+        both = sum(axes == {"digits", "context"} for axes in found) / len(found)
+        note = f"both axes found worse in {both:.1%} of runs"
+        held = name != "clear" or same >= 0.95
+        target = ">= 0.95" if name == "clear" else "shown"
+        yield Check(f"fell below two of five axes, {name}: two seeds agree", target, same, held, note)
+    axes = [axis for name, axis in AXES.items() if name != "dates"]
+    quiet = sum(shifted(axes, seed, 0.0, ends=Interval(-0.5, 1.0)) == 0 for seed in range(RUNS)) / RUNS
+    yield Check("unchanged at the easiest levels, nine axes: no finding", ">= 0.95", quiet, quiet >= 0.95)
+
+
 def published() -> Iterator[Check]:
     """Claude-2.1 and GPT-4-1106 on the needle grid of 2023, replayed as models."""
     path = CORPORA / "grids" / "needle_2023.jsonl"
@@ -106,6 +126,7 @@ def checks() -> Iterator[Check]:
         yield from planted(world)
     yield from published()
     yield from unchanged()
+    yield from fallen()
 
 
 def line(check: Check) -> str:

@@ -83,6 +83,52 @@ def test_what_the_candidate_lost_against_the_baseline_fails(
     assert max(calls["hops"]) < 20
 
 
+FALLEN = """
+name: fallen
+fresh: 16
+axes:
+  hops: {hardest: 16}
+  digits: {hardest: 12}
+"""
+
+
+@pytest.fixture
+def fallen(start_standin: Callable[[Settings], str], tmp_path: Path) -> tuple[str, ...]:
+    """A candidate below an axis of two, its baseline not, and the pack."""
+    path = tmp_path / "fallen.yaml"
+    path.write_text(FALLEN)
+    urls = [start_standin(Settings(latency=QUICK, boundaries=(Limit("hops", end),))) for end in (0.5, 4)]
+    return "--candidate", urls[0], "--baseline", urls[1], "--pack", str(path)
+
+
+def test_a_candidate_below_the_axis_is_compared_on_fresh_items(fallen: tuple[str, ...]) -> None:
+    result = probe(*fallen, "--format", "json")
+    row = rows(result)["hops"]
+    assert (result.return_value, json.loads(result.stdout)["findings"]) == (1, ["hops"])
+    assert (row["candidate"]["status"], row["baseline"]["status"]) == ("below range", "in range")
+    assert [row["easiest"][key] for key in ("items", "candidate", "baseline", "lost")] == [16, 0, 16, 16]
+    assert row["shift"] is None
+    assert row["p_value"] == pytest.approx(0.5**16)
+
+
+def test_fresh_items_are_told_with_both_shares_and_p(fallen: tuple[str, ...]) -> None:
+    suites = ET.fromstring(probe(*fallen, "--format", "junit").stdout)  # noqa: S314  our own
+    (failure,) = suites.iter("failure")
+    told = str(failure.get("message"))
+    assert "16/16 at 1 steps, candidate below range; 0/16 at 1 steps, 16 lost, 0 won, p 3.1e-05" in told
+    assert "hops/1/100000" in str(failure.text)
+
+
+def test_a_budget_that_ends_among_fresh_items_leaves_pairs(fallen: tuple[str, ...], tmp_path: Path) -> None:
+    log = ("--resume", str(tmp_path / "run.jsonl"), "--format", "json")
+    whole = json.loads(probe(*fallen, "--format", "json").stdout)["packs"][0]
+    cut = probe(*fallen, *log, "--max-calls", str(whole["calls"] - 20))
+    row = rows(cut)["hops"]
+    assert (cut.return_value, row["verdict"], row["easiest"]["items"]) == (1, "worse", 6)
+    rest = json.loads(probe(*fallen, *log).stdout)["packs"][0]
+    assert (rest["calls"], rest["axes"]) == (20, whole["axes"])
+
+
 def test_a_pack_with_a_floor_fails_a_model_that_cannot(start_standin: Callable[[Settings], str]) -> None:
     broken = start_standin(Settings(latency=QUICK, boundaries=(Limit("hops", 0.5),)))
     result = probe("--candidate", broken, "--pack", "smoke", "--format", "junit")
