@@ -210,15 +210,32 @@ def _kill_monitor(run: Running) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def test_sigterm_leaves_no_process_behind(tmp_path: Path) -> None:
-    with running(tmp_path) as run:
-        run.ask(1)
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What a run that was told to end said and left."""
+
+    code: int
+    processes: str
+    live: Any
+    directory: Path
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    directory = tmp_path_factory.mktemp("stopped")
+    with running(directory) as run:
+        for number in range(10):
+            run.ask(number)
+        assert eventually(lambda: run.verdict()["funnel"]["scored"] == 10)
+        live = run.verdict()
         run.process.send_signal(signal.SIGTERM)
-        assert run.process.wait(20) == 0
-        assert (
-            str(tmp_path)
-            not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-        )
+        code = run.process.wait(20)
+        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+        return Stopped(code, listed.stdout, live, directory)
+
+
+def test_sigterm_leaves_no_process_behind(stopped: Stopped) -> None:
+    assert (stopped.code, str(stopped.directory) in stopped.processes) == (0, False)
 
 
 def test_a_missing_candidate_is_exit_2_with_the_flag_to_use() -> None:
@@ -233,18 +250,13 @@ def test_a_monitor_that_never_answered_is_exit_4() -> None:
     assert subprocess.run(command, capture_output=True, check=False).returncode == 4
 
 
-def test_the_database_answers_after_the_monitor_is_gone(tmp_path: Path) -> None:
-    with running(tmp_path) as run:
-        for number in range(10):
-            run.ask(number)
-        assert eventually(lambda: run.verdict()["funnel"]["scored"] == 10)
-        live = run.verdict()
-    command = [TAILGATE, "verdict", "--db", str(tmp_path / "t.duckdb"), "--format", "json"]
+def test_the_database_answers_after_the_monitor_is_gone(stopped: Stopped) -> None:
+    command = [TAILGATE, "verdict", "--db", str(stopped.directory / "t.duckdb"), "--format", "json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 3
-    stopped = json.loads(done.stdout)
-    assert (stopped["pairs"], stopped["config_hash"]) == (live["pairs"], live["config_hash"])
-    assert [row["segment"] for row in stopped["segments"]] == [row["segment"] for row in live["segments"]]
+    found, live = json.loads(done.stdout), stopped.live
+    assert (found["pairs"], found["config_hash"]) == (live["pairs"], live["config_hash"])
+    assert [row["segment"] for row in found["segments"]] == [row["segment"] for row in live["segments"]]
 
 
 def test_the_module_runs_like_the_command() -> None:
@@ -269,13 +281,7 @@ def test_labels_and_erasure_reach_the_store(tmp_path: Path) -> None:
         assert {pair["id"] for pair in found} == {"b1"}
 
 
-def test_a_stopped_monitor_has_committed_everything_it_settled(tmp_path: Path) -> None:
-    with running(tmp_path) as run:
-        for number in range(10):
-            run.ask(number)
-        assert eventually(lambda: run.verdict()["funnel"]["scored"] == 10)
-        run.process.send_signal(signal.SIGTERM)
-        assert run.process.wait(20) == 0
-    with duckdb.connect(str(tmp_path / "t.duckdb"), read_only=True) as store:
+def test_a_stopped_monitor_has_committed_everything_it_settled(stopped: Stopped) -> None:
+    with duckdb.connect(str(stopped.directory / "t.duckdb"), read_only=True) as store:
         assert store.execute("SELECT count(*) FROM pairs").fetchall() == [(10,)]
         assert store.execute("SELECT count(*) FROM snapshots").fetchall() == [(1,)]
