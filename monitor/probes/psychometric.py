@@ -122,12 +122,16 @@ class Belief:
 
     def quantile(self, share: float) -> float:
         """Octaves below which `share` of the threshold's posterior lies."""
-        grid = thresholds(self.scale)
-        return float(np.interp(share, np.cumsum(self.density) - self.density / 2, grid))
+        return self._quantiles(share)[0]
 
     def interval(self, share: float = MASS) -> Interval:
         """Central interval of the threshold, octaves."""
-        return Interval(self.quantile((1 - share) / 2), self.quantile((1 + share) / 2))
+        return Interval(*self._quantiles((1 - share) / 2, (1 + share) / 2))
+
+    def _quantiles(self, *shares: float) -> list[float]:
+        mass = self.density
+        found: list[float] = np.interp(shares, np.cumsum(mass) - mass / 2, thresholds(self.scale)).tolist()
+        return found
 
     def next_level(self) -> float:
         """The level to ask next: the easiest until it is settled, then the most informative."""
