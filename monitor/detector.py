@@ -230,14 +230,16 @@ class Bank:
         self._rebase(rows[switched])
         self.cells.floor[rows[~switched]] = self._floor(rows[~switched])
 
-    def has_floor(self, row: int) -> bool:
-        """Whether a row has enough replays, of its own or lent, to know something about its floor."""
-        cells = self.cells
-        return bool(cells.pool[row].any() or cells.counts[row, 0].sum() >= YOUNG_REPLAYS - 0.5)
+    def has_floor(self) -> Bools:
+        """Whether each row has enough replays, of its own or lent, to know something about its floor."""
+        own = self.cells.counts[:, 0].sum(axis=1) >= YOUNG_REPLAYS - 0.5
+        has: Bools = self.cells.pool.any(axis=1) | own
+        return has
 
-    def known(self, row: int) -> int:
-        """How many replays of its own a row's floor rests on."""
-        return round(float(self.cells.counts[row, 0].sum()))
+    def known(self) -> Ints:
+        """How many replays of its own each row's floor rests on."""
+        known: Ints = np.rint(self.cells.counts[:, 0].sum(axis=1)).astype(np.int64)
+        return known
 
     def rotate(self) -> None:
         """End the reference window of rows that filled it: old replays stop counting, so that a

@@ -27,6 +27,8 @@ from monitor.signals import SIGNALS
 
 Key = tuple[Segment, str]
 BUILT_IN = ("language", "script", "task", "context", "turn", "stream", "model", "ood", "load")
+_STATES = {"diverged": 0, "inconclusive": 2, "ok": 3}
+_RANKS = {"page": 0, "ticket": 1}
 _LEFTOVER = 0.05
 _CLEARLY = 3.0
 
@@ -77,18 +79,23 @@ def explain_rows(
         if (culprit := _culprit(row, diverged, samples, nulls, order)) is not None
     }
     culprits = _rooted(found, {row.segment for row in diverged if (row.segment, row.signal) not in found})
-    filled = (replace(row, explained_by=culprits.get((row.segment, row.signal))) for row in rows)
+    filled = (_explained(row, culprits.get((row.segment, row.signal))) for row in rows)
     return tuple(sorted(filled, key=severity))
+
+
+def _explained(row: SegmentVerdict, culprit: Segment | None) -> SegmentVerdict:
+    """Most rows stay as they are, and a copy costs more than all else about them."""
+    return row if row.explained_by == culprit else replace(row, explained_by=culprit)
 
 
 def severity(row: SegmentVerdict) -> tuple[object, ...]:
     """Sort key: unexplained divergence, explained, inconclusive, ok; page first; largest effect first."""
-    state = {"diverged": 0, "inconclusive": 2, "ok": 3}[row.verdict] + (row.explained_by is not None)
+    state = _STATES[row.verdict] + (row.explained_by is not None)
     return (state, _rank(row.level), -(row.effect or 0.0), -(row.evidence or 0.0), row.segment, row.signal)
 
 
 def _rank(level: str) -> int:
-    return {"page": 0, "ticket": 1}.get(level, 2)
+    return _RANKS.get(level, 2)
 
 
 def _culprit(

@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from math import inf, isfinite
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from monitor.detector import YOUNG_REPLAYS
 from monitor.explain import Key, Sample, explain_rows, severity
@@ -264,8 +265,12 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+_COLUMNS: Final = tuple(each.name for each in fields(SegmentVerdict))
+_VALUES: Final = attrgetter(*_COLUMNS)
+
+
 def _row_json(row: SegmentVerdict) -> dict[str, Any]:
-    return {each.name: _finite(getattr(row, each.name)) for each in fields(row)}
+    return dict(zip(_COLUMNS, map(_finite, _VALUES(row)), strict=True))
 
 
 def funnel_json(funnel: Funnel) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class Api:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._written: tuple[Verdict, bytes] | None = None
 
     def routes(self) -> list[BaseRoute]:
         get, post = ["GET"], ["POST"]
@@ -113,11 +114,21 @@ class Api:
         return JSONResponse(document())
 
     async def verdict(self, _: Request) -> Response:
-        return JSONResponse(to_json(await run_in_threadpool(self._service.verdict)))
+        return Response(await run_in_threadpool(self._verdict_body), media_type="application/json")
+
+    def _verdict_body(self) -> bytes:
+        """Written in a thread and once per verdict: thousands of rows hold the event loop up for a tenth of a second."""
+        verdict, written = self._service.verdict(), self._written
+        if written is None or written[0] is not verdict:
+            written = self._written = (verdict, bytes(JSONResponse(to_json(verdict)).body))
+        return written[1]
 
     async def segments(self, _: Request) -> Response:
-        verdict = to_json(await run_in_threadpool(self._service.verdict))
-        return JSONResponse({"route": verdict["route"], "segments": verdict["segments"]})
+        return Response(await run_in_threadpool(self._segments_body), media_type="application/json")
+
+    def _segments_body(self) -> bytes:
+        verdict = to_json(self._service.verdict())
+        return bytes(JSONResponse({"route": verdict["route"], "segments": verdict["segments"]}).body)
 
     async def funnel(self, _: Request) -> Response:
         verdict = await run_in_threadpool(self._service.verdict)

@@ -93,9 +93,9 @@ def test_a_new_candidate_keeps_the_floor_and_a_changed_baseline_does_not() -> No
     floor = bank.cells.floor.copy()
     bank.restart(500.0)
     np.testing.assert_array_equal(bank.cells.floor, floor)
-    assert (bank.known(0), bank.cells.replays[0]) == (400, 0)
+    assert (bank.known()[0], bank.cells.replays[0]) == (400, 0)
     bank.restart(600.0, forget_floor=True)
-    assert (bank.known(0), bank.cells.floor.max()) == (0, 1.0)
+    assert (bank.known()[0], bank.cells.floor.max()) == (0, 1.0)
 
 
 def test_a_lump_meets_no_evidence_gathered_before() -> None:
@@ -150,7 +150,7 @@ def test_lent_replays_make_a_young_row_sensitive() -> None:
     failures = [1.0] * 60
     assert [alarm for _, alarm in feed(lent, failures)] == [True]
     assert feed(alone, failures) == []
-    assert (lent.has_floor(0), alone.has_floor(0)) == (True, False)
+    assert (lent.has_floor()[0], alone.has_floor()[0]) == (True, False)
 
 
 def test_a_null_may_change_between_observations() -> None:
