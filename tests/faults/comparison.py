@@ -65,12 +65,14 @@ def median_interval(ordered: Sequence[float]) -> tuple[float, float]:
     return ordered[first], ordered[n - 1 - first]
 
 
-def until_clear(measure: Callable[[], tuple[Report, Report]]) -> Comparison:
-    """Nine pairs; where a neighbour on the machine got in the way, up to twenty-seven.
+def until_clear(
+    measure: Callable[[], tuple[Report, Report]], measured: Sequence[tuple[Report, Report]] = ()
+) -> Comparison:
+    """Nine pairs (those `measured` already, if any); in noise of the machine's up to twenty-seven.
 
     More pairs make the medians steadier; a real slowdown stays above its limit.
     """
-    pairs = [measure() for _ in range(PAIRS)]
+    pairs = [*measured] or [measure() for _ in range(PAIRS)]
     while not (comparison := compare(pairs)).unharmed and comparison.failed == 0 and len(pairs) < MOST_PAIRS:
         pairs += [measure() for _ in range(6)]
     return comparison

@@ -1,7 +1,7 @@
 """Users never wait for us: whatever breaks behind the splice, production is served as before.
 
-Each fault is held against a Tailgate with a healthy candidate in at least nine interleaved pairs,
-the other arm stopped meanwhile. nginx `mirror` fails the first of them: with a hung target its
+Each fault is held against a Tailgate with a healthy candidate in at least nine interleaved rounds,
+all other arms stopped meanwhile. nginx `mirror` fails the first of them: with a hung target its
 keep-alive connections serve nothing (apache/apisix#6536).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ from tests.faults.breakages import (
     remove_spool,
     small_disk,
 )
-from tests.faults.comparison import Report, until_clear
+from tests.faults.comparison import PAIRS, Report, until_clear
 from tests.faults.rig import Rig, eventually, tailgate, total
 
 pytestmark = [
@@ -45,12 +45,6 @@ def baseline() -> Iterator[int]:
         yield port
 
 
-@pytest.fixture(scope="module")
-def healthy(baseline: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arm]:
-    with _with_candidate(healthy_candidate, baseline, tmp_path_factory.mktemp("healthy")) as arm:
-        yield arm
-
-
 @contextmanager
 def _with_candidate(
     candidate: Callable[[], AbstractContextManager[str]], baseline: int, directory: Path
@@ -59,6 +53,12 @@ def _with_candidate(
         yield lambda: _measured(rig)
         with rig.awake():
             assert eventually(lambda: rig.funnel()["eligible"] > 0), "nothing was mirrored"
+
+
+@contextmanager
+def _healthy(baseline: int, directory: Path) -> Iterator[Arm]:
+    with _with_candidate(healthy_candidate, baseline, directory) as arm:
+        yield arm
 
 
 @contextmanager
@@ -130,6 +130,7 @@ def _assert_dropped(rig: Rig, reason: str) -> None:
         assert eventually(lambda: total(rig.metrics(), "tailgate_mirror_dropped_total", label) > 0)
 
 
+HEALTHY = "none"
 FAULTS = {
     "candidate hung": _hung,
     "candidate refusing": _refusing,
@@ -141,9 +142,28 @@ FAULTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def arms(baseline: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Arm]]:
+    """Every arm, measured once so that it stops until it is measured again."""
+    with ExitStack() as stack:
+        started: dict[str, Arm] = {}
+        for name, arm in {HEALTHY: _healthy, **FAULTS}.items():
+            started[name] = stack.enter_context(arm(baseline, tmp_path_factory.mktemp("arm")))
+            started[name]()
+        yield started
+
+
+@pytest.fixture(scope="module")
+def rounds(arms: dict[str, Arm]) -> list[dict[str, Report]]:
+    """Every arm in turn, nine times: one healthy arm serves all comparisons."""
+    return [{name: arm() for name, arm in arms.items()} for _ in range(PAIRS)]
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_production_is_served_as_before(fault: str, healthy: Arm, baseline: int, tmp_path: Path) -> None:
-    with FAULTS[fault](baseline, tmp_path / "faulty") as faulty:
-        comparison = until_clear(lambda: (healthy(), faulty()))
+def test_production_is_served_as_before(
+    fault: str, arms: dict[str, Arm], rounds: list[dict[str, Report]]
+) -> None:
+    measured = [(each[HEALTHY], each[fault]) for each in rounds]
+    comparison = until_clear(lambda: (arms[HEALTHY](), arms[fault]()), measured)
     print(f"{fault}: {comparison}")
     assert comparison.unharmed, comparison
