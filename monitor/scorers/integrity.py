@@ -48,7 +48,8 @@ def truncated(pair: Pair) -> Score | None:
 
 
 def _wants_repetition(prompt: str) -> bool:
-    return any(map(prompt.lower().__contains__, REPETITION_WORDS)) and bool(WANTS_REPETITION.search(prompt))
+    small = prompt.lower()
+    return any(map(small.__contains__, REPETITION_WORDS)) and WANTS_REPETITION.search(small) is not None
 
 
 def degenerate(pair: Pair) -> Score | None:

@@ -52,7 +52,7 @@ def structured(request: Request) -> bool:
 
 @lru_cache(maxsize=64)
 def _by_words(prompt: str, system: str) -> str:
-    if asks_for_json(prompt) or asks_for_json(system):
+    if asks_for_json(prompt.lower()) or asks_for_json(system.lower()):
         return "json"
     if offers_choices(prompt):
         return "choice"
@@ -63,9 +63,9 @@ def _by_words(prompt: str, system: str) -> str:
     return "chat"
 
 
-def asks_for_json(text: str) -> bool:
-    """JSON demanded as the form of the answer, not as a subject ("how do I parse JSON")."""
-    return "json" in text.lower() and tasks.WANTS_JSON.search(text) is not None
+def asks_for_json(small: str) -> bool:
+    """JSON demanded as the form of the answer, not as a subject ("how do I parse JSON"). Lower-cased text."""
+    return "json" in small and tasks.WANTS_JSON.search(small) is not None
 
 
 def offers_choices(text: str) -> bool:
@@ -77,7 +77,7 @@ def offers_choices(text: str) -> bool:
         longest = max(longest, run)
     if longest < 2:
         return False
-    asked = tasks.PICKS.search(text) is not None
+    asked = tasks.PICKS.search(text.lower()) is not None
     return asked or (
         longest >= 3 and (text.rstrip().endswith("?") or tasks.LETTERED.search(text) is not None)
     )
@@ -85,17 +85,21 @@ def offers_choices(text: str) -> bool:
 
 def is_code(text: str) -> bool:
     """Source code in the request, or something to program asked for or asked about."""
-    return tasks.SOURCE.search(text) is not None or any(p.search(text) for p in tasks.PROGRAMMING)
+    if tasks.SOURCE.search(text) or tasks.TERMINAL.search(text):
+        return True
+    small = text.lower()
+    return any(pattern.search(small) for pattern in tasks.PROGRAMMING)
 
 
 def is_math(text: str) -> bool:
     """A numeric answer demanded, a formula to work on, or a question of quantity over two numbers."""
-    if tasks.NUMERIC_FORM.search(text) or tasks.MATHEMATICS.search(text) or asks_arithmetic(text):
+    small = text.lower()
+    if tasks.NUMERIC_FORM.search(small) or tasks.MATHEMATICS.search(small) or asks_arithmetic(text):
         return True
-    return len(text) <= _STORY and _numbers(text) >= 2 and tasks.QUANTITY.search(text) is not None
+    return len(text) <= _STORY and _numbers(small) >= 2 and tasks.QUANTITY.search(small) is not None
 
 
-def _numbers(text: str) -> int:
+def _numbers(small: str) -> int:
     """Quantities in the text: no years, dates, ordinals or limits on the answer's length."""
-    text = tasks.NO_QUANTITY.sub(" ", text)
-    return len(tasks.NUMBER.findall(text)) + len(tasks.NUMBER_WORD.findall(text))
+    small = tasks.NO_QUANTITY.sub(" ", small)
+    return len(tasks.NUMBER.findall(small)) + len(tasks.NUMBER_WORD.findall(small))
