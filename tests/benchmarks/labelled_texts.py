@@ -16,7 +16,7 @@ from string import ascii_letters, digits
 
 from faker import Faker
 
-from monitor.redaction import luhn
+from monitor.secret_patterns import luhn
 
 LOCALES = ("en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "pl_PL", "pt_BR", "sv_SE")
 
