@@ -26,7 +26,7 @@ from monitor.cli.render_probe import junit, table, to_json, to_rows, worst
 from monitor.cli.render_table import wide_console
 from monitor.cli.source import post
 from monitor.config_file import secret
-from monitor.errors import UsageError
+from monitor.errors import ConfigError, UsageError
 from monitor.probes import runner
 from monitor.probes.axes import AXES
 from monitor.probes.families import FAMILIES
@@ -120,6 +120,8 @@ def command(
             _leg("baseline", baseline, at_once, baseline_token_env) if baseline else None,
         )
         with runner.resumed(resume, pack, seed) as log, _progress(pack) as progress:
+            if log.known:  # of whichever servers were asked then
+                click.echo(f"{resume}: {len(log.known)} answers of an earlier run are used", err=True)
             results.append(
                 asyncio.run(
                     runner.probe(
@@ -204,7 +206,11 @@ def _described(name: str) -> str:
             for item in family.items(1, 0)
         ]
         return "\n\n".join([f"{name}: {family.about}", *shown])
-    pack = load(name)
+    try:
+        pack = load(name)
+    except ConfigError as error:
+        known = ", ".join((*AXES, *FAMILIES))
+        raise ConfigError(f"--describe {name}: no axis or family ({known}), and no pack: {error}") from error
     return pack.model_dump_json(indent=1, exclude={"items"})
 
 

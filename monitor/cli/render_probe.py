@@ -34,7 +34,7 @@ def to_rows(result: Result) -> Iterator[dict[str, str]]:
         if isinstance(row, ItemRow) and not fails(row):
             continue
         baseline, candidate, change = cells(row)
-        said_of = {"baseline": baseline, "candidate": candidate, "change": _joined(change, _p(row))}
+        said_of = {"baseline": baseline, "candidate": candidate, "change": _joined(change, _tested(row))}
         yield {"pack": result.pack, "probe": name, "verdict": row.verdict, **said_of}
 
 
@@ -120,7 +120,13 @@ def _axis(row: AxisRow) -> tuple[str, str, str]:
 
 def _p(row: Row) -> str:
     adjusted = None if isinstance(row, ItemRow) else row.adjusted
-    return "" if adjusted is None else f"p {adjusted:.2g}"
+    return "" if adjusted is None else f"{adjusted:.2g}"
+
+
+def _tested(row: Row) -> str:
+    """The p-value where no column is headed with it."""
+    p = _p(row)
+    return f"p {p} (Holm)" if p else ""
 
 
 def _joined(*parts: str) -> str:
@@ -150,7 +156,7 @@ def table(console: Console, result: Result) -> None:
         if isinstance(row, ItemRow) and not fails(row):
             continue
         colour = _COLOURS[row.verdict]
-        grid.add_row(name, *cells(row), _p(row).removeprefix("p "), f"[{colour}]{row.verdict}[/]")
+        grid.add_row(name, *cells(row), _p(row), f"[{colour}]{row.verdict}[/]")
     console.print(grid)
     if result.items:
         passed = sum(row.candidate for row in result.items)
@@ -195,7 +201,9 @@ def _case(suite: ET.Element, pack: str, name: str, row: Row) -> None:
         suite, "testcase", {"classname": clean(f"tailgate.probe.{pack}"), "name": clean(name), "time": "0"}
     )
     baseline, candidate, change = cells(row)
-    words = _joined(f"baseline {baseline}" if baseline else "", f"candidate {candidate}", change, _p(row))
+    words = _joined(
+        f"baseline {baseline}" if baseline else "", f"candidate {candidate}", change, _tested(row)
+    )
     if fails(row):
         failure = ET.SubElement(case, "failure", {"type": row.verdict, "message": clean(words)})
         examples = _examples(row)

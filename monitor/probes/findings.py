@@ -175,18 +175,23 @@ def axis_row(
 ) -> AxisRow:
     """One axis before the correction for several. `fresh` where the candidate `fell_off`."""
     own = boundary(candidate, wanted)
-    row = AxisRow(axis.name, axis.unit, axis.about, own)
-    if baseline is None:
-        below = floor and own.status == "below range"
-        return replace(
-            row, verdict="below range" if below else "unclear" if own.status == "unclear" else "ok"
-        )
+    row = AxisRow(
+        axis.name, axis.unit, axis.about, own, verdict="unclear" if own.status == "unclear" else "ok"
+    )
+    if baseline is not None:
+        row = _compared(row, wanted, candidate, baseline, fresh)
+    return replace(row, verdict="below range") if floor and own.status == "below range" else row
+
+
+def _compared(
+    row: AxisRow, wanted: Precision, candidate: Belief, baseline: Belief, fresh: Fresh | None
+) -> AxisRow:
     reference = boundary(baseline, wanted)
-    unclear = "unclear" in {own.status, reference.status}
+    unclear = "unclear" in {row.candidate.status, reference.status}
     row = replace(row, baseline=reference, p_value=1.0, verdict="unclear" if unclear else "ok")
     if fell_off(baseline, candidate, wanted):
         return _fallen(row, fresh)
-    if "below range" in {own.status, reference.status}:
+    if "below range" in {row.candidate.status, reference.status}:
         return row  # nothing was there to be lost; an improvement is no finding
     return _moved(row, candidate, baseline)
 
@@ -245,12 +250,12 @@ def paired(candidate: Sequence[Outcome], baseline: Mapping[str, Outcome]) -> Pai
 def rate_rows(
     family: str, candidate: Sequence[Outcome], baseline: Sequence[Outcome] | None
 ) -> tuple[RateRow, ...]:
-    """One row per group, paired by item, before the correction for several."""
-    before = {outcome.item: outcome for outcome in baseline or ()}
+    """One row per group, before the correction for several; against a baseline of the items that both answered."""
+    before = None if baseline is None else {outcome.item: outcome for outcome in baseline}
+    candidate = [own for own in candidate if before is None or own.item in before]
     groups = dict.fromkeys(outcome.group for outcome in candidate)
     return tuple(
-        _rate_row(family, group, [o for o in candidate if o.group == group], before if baseline else None)
-        for group in groups
+        _rate_row(family, group, [own for own in candidate if own.group == group], before) for group in groups
     )
 
 
@@ -275,17 +280,17 @@ def _rate_row(
 
 def item_rows(candidate: Sequence[Outcome], baseline: Sequence[Outcome] | None) -> tuple[ItemRow, ...]:
     """The user's items are assertions: each fails that the candidate fails and the baseline does not."""
-    before = {outcome.item: outcome.passed for outcome in baseline or ()}
-    return tuple(
-        ItemRow(
-            own.item,
-            own.group,
-            own.passed,
-            before.get(own.item),
-            "worse" if not own.passed and before.get(own.item, True) else "ok",
-        )
-        for own in candidate
-    )
+    before = {outcome.item: outcome for outcome in baseline or ()}
+    return tuple(_item_row(own, before.get(own.item), alone=baseline is None) for own in candidate)
+
+
+def _item_row(own: Outcome, before: Outcome | None, *, alone: bool) -> ItemRow:
+    """`before` is None where there is no baseline (`alone`), or the budget did not reach it."""
+    was = None if before is None else before.passed
+    verdict: Verdict = "ok"
+    if not own.passed and was is not False:
+        verdict = "worse" if alone or was else "unclear"
+    return ItemRow(own.item, own.group, own.passed, was, verdict)
 
 
 def corrected(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -47,12 +48,16 @@ class Load(_Strict):
     prompt_tokens: PositiveInt = 200
     output_tokens: PositiveInt = 64
 
+    def calls(self, arms: int) -> int:
+        """Requests of all levels and arms."""
+        return arms * len(self.concurrency) * self.requests
+
 
 class Pack(_Strict):
     """One pack. `calls`: at most so many per axis and arm to find where it ends.
 
     `fresh`: items at the easiest level, asked of both arms where the candidate alone is below the axis.
-    `floor`: without a baseline an axis below its range fails.
+    `floor`: an axis below its range fails by itself, whatever the baseline does.
     """
 
     name: str
@@ -75,6 +80,11 @@ class Pack(_Strict):
                 if name not in known:
                     raise ValueError(f"no {kind} {name!r}; known: {', '.join(known)}")
         return self
+
+    @property
+    def digest(self) -> str:
+        """Tells a pack from what it was before it was edited."""
+        return sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @property
     def precision(self) -> Precision:

@@ -11,7 +11,6 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -63,13 +62,19 @@ class Budget:
     used_tokens: int = 0
     spent: bool = False
 
-    def take(self) -> None:
-        """Count one call before it is made. Raises Spent."""
-        over = self.calls is not None and self.used_calls >= self.calls
+    def allows(self, calls: int) -> bool:
+        """Count so many calls that make sense only together, or none of them."""
+        over = self.calls is not None and self.used_calls + calls > self.calls
         if over or (self.tokens is not None and self.used_tokens >= self.tokens):
             self.spent = True
+            return False
+        self.used_calls += calls
+        return True
+
+    def take(self) -> None:
+        """Count one call before it is made. Raises Spent."""
+        if not self.allows(1):
             raise Spent
-        self.used_calls += 1
 
 
 @dataclass(slots=True)
@@ -91,12 +96,12 @@ class Log:
 def resumed(path: Path | None, pack: Pack, seed: int) -> Iterator[Log]:
     """The log of `path`, open for more; one that is kept nowhere without a path.
 
-    Raises UsageError where it belongs to another pack or seed.
+    Raises UsageError where it belongs to another pack or seed, or to what the pack was before it was edited.
     """
     if path is None:
         yield Log()
         return
-    head = {"pack": pack.name, "seed": seed}
+    head = {"pack": pack.name, "digest": pack.digest, "seed": seed}
     known: dict[tuple[str, str], Outcome] = {}
     text = path.read_text("utf-8") if path.exists() else ""
     lines = text.splitlines()
@@ -217,33 +222,38 @@ async def measure(
     return belief
 
 
-async def _asked(arm: Arm, items: Sequence[Item], *, confident: bool = False) -> list[Outcome]:
-    """Outcomes of the items that the budget allowed."""
-    found = await _gathered([arm.outcome(item, confident=confident) for item in items])
-    return [outcome for outcome in found if outcome is not None]
+async def _asked(
+    items: Sequence[Item], candidate: Arm, baseline: Arm | None, *, confident: bool = False
+) -> tuple[list[Outcome], list[Outcome] | None]:
+    """Outcomes of both arms on the items that the budget allowed.
 
-
-async def _gathered(asking: Sequence[Awaitable[Outcome]]) -> list[Outcome | None]:
-    """All outcomes in their order; None where the budget was spent before."""
+    By item, not by arm: where the budget ends, both have answered the same ones.
+    """
+    arms = [arm for arm in (candidate, baseline) if arm is not None]
+    asking = [arm.outcome(item, confident=confident) for item in items for arm in arms]
     found = await asyncio.gather(*asking, return_exceptions=True)
     for outcome in found:
         if isinstance(outcome, BaseException) and not isinstance(outcome, Spent):
             raise outcome
-    return [outcome if isinstance(outcome, Outcome) else None for outcome in found]
+    own, *before = (
+        [outcome for outcome in found[place :: len(arms)] if isinstance(outcome, Outcome)]
+        for place in range(len(arms))
+    )
+    return own, before[0] if before else None
 
 
 async def run(plan: Plan, candidate: Arm, baseline: Arm | None) -> Result:
     """The whole pack on both arms. What the budget did not allow is a note, not an error. Raises Unreachable."""
-    pack = plan.pack
+    pack, used = plan.pack, candidate.budget
+    calls, tokens = used.used_calls, used.used_tokens
     axes, rates, own = await asyncio.gather(
         asyncio.gather(*(_axis(plan, pack.axis(name), candidate, baseline) for name in pack.axes)),
         asyncio.gather(*(_family(plan, name, candidate, baseline) for name in pack.families)),
-        _both(_asked, candidate, baseline, pack.items),
+        _asked(pack.items, candidate, baseline),
     )
     axis_rows, rate_rows_ = corrected(axes, [row for rows in rates for row in rows])
     flips, position = await _sensitivity(plan, candidate)
     load = await _load(plan, [arm for arm in (candidate, baseline) if arm is not None])
-    used = candidate.budget
     notes = (f"the budget was spent after {used.used_calls} calls",) if used.spent else ()
     return Result(
         pack.name,
@@ -254,14 +264,14 @@ async def run(plan: Plan, candidate: Arm, baseline: Arm | None) -> Result:
         flips=flips,
         position=position,
         load=load,
-        calls=used.used_calls,
-        tokens=used.used_tokens,
+        calls=used.used_calls - calls,
+        tokens=used.used_tokens - tokens,
         notes=notes,
     )
 
 
 async def _load(plan: Plan, arms: Sequence[Arm]) -> tuple[LoadRow, ...]:
-    if plan.pack.load is None:
+    if plan.pack.load is None or not arms[0].budget.allows(plan.pack.load.calls(len(arms))):
         return ()
     legs = [(arm.leg, arm.model) for arm in arms]
     return await measure_load(legs, plan.pack.load, plan.seed, plan.arrivals, arms[0].deadline)
@@ -352,17 +362,14 @@ async def _fresh(plan: Plan, axis: Axis, candidate: Arm, baseline: Arm) -> Fresh
     answered = {item for _, item in candidate.log.known}
     seen = {item.prompt for item in placed if item.id in answered}
     items = axis.fresh(plan.seed, plan.pack.fresh, seen)
-    # By item, not by arm: where the budget ends, both have answered the same ones.
-    found = await _gathered([arm.outcome(item) for item in items for arm in (candidate, baseline)])
-    own, before = ([outcome for outcome in found[arm::2] if outcome is not None] for arm in (0, 1))
-    return Fresh(easiest, len(items), own, before)
+    own, before = await _asked(items, candidate, baseline)
+    return Fresh(easiest, len(items), own, before or ())
 
 
 async def _family(plan: Plan, name: str, candidate: Arm, baseline: Arm | None) -> tuple[RateRow, ...]:
     family = FAMILIES[name]
     items = family.items(plan.pack.families[name], plan.seed)
-    ask = partial(_asked, confident=family.confident)
-    return rate_rows(name, *await _both(ask, candidate, baseline, items))
+    return rate_rows(name, *await _asked(items, candidate, baseline, confident=family.confident))
 
 
 async def probe(

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from monitor.cli import tailgate
 from monitor.errors import ConfigError, Unreachable, UsageError
+from monitor.probes.families import FAMILIES
 from monitor.standin.faults import parse_fault
 from monitor.standin.probed import Limit
 from monitor.standin.settings import Settings
@@ -115,7 +116,9 @@ def test_fresh_items_are_told_with_both_shares_and_p(fallen: tuple[str, ...]) ->
     suites = ET.fromstring(probe(*fallen, "--format", "junit").stdout)  # noqa: S314  our own
     (failure,) = suites.iter("failure")
     told = str(failure.get("message"))
-    assert "16/16 at 1 steps, candidate below range; 0/16 at 1 steps, 16 lost, 0 won, p 3.1e-05" in told
+    assert (
+        "16/16 at 1 steps, candidate below range; 0/16 at 1 steps, 16 lost, 0 won, p 3.1e-05 (Holm)" in told
+    )
     assert "hops/1/100000" in str(failure.text)
 
 
@@ -212,6 +215,35 @@ def test_a_log_of_another_seed_is_refused(standin: str, pack: str, tmp_path: Pat
     assert isinstance(probe(*arguments, "--seed", "2").exception, UsageError)
 
 
+def test_a_log_of_an_edited_pack_is_refused(standin: str, pack: str, tmp_path: Path) -> None:
+    arguments = ("--candidate", standin, "--pack", pack, "--resume", str(tmp_path / "run.jsonl"))
+    probe(*arguments)
+    Path(pack).write_text(PACK.replace("calls: 20", "calls: 24"))
+    assert isinstance(probe(*arguments).exception, UsageError)
+
+
+def test_a_resumed_run_says_whose_answers_it_uses(standin: str, pack: str, tmp_path: Path) -> None:
+    arguments = ("--candidate", standin, "--pack", pack, "--resume", str(tmp_path / "run.jsonl"))
+    assert "earlier run" not in probe(*arguments, "--max-calls", "9").stderr
+    assert "run.jsonl: 9 answers of an earlier run are used" in probe(*arguments).stderr
+
+
+def test_each_pack_counts_its_own_calls(standin: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("{name: other, families: {refusal: 5}}")
+    packs = ("--pack", str(other), "--pack", str(other))
+    found = json.loads(probe("--candidate", standin, *packs, "--format", "json").stdout)["packs"]
+    assert [result["calls"] for result in found] == [5 * len(FAMILIES["refusal"].items(1, 0))] * 2
+
+
+def test_load_that_the_budget_does_not_allow_is_not_sent(standin: str, tmp_path: Path) -> None:
+    pack = tmp_path / "load.yaml"
+    pack.write_text("{name: load, load: {concurrency: [1], requests: 20}}")
+    result = probe("--candidate", standin, "--pack", str(pack), "--max-calls", "19", "--format", "json")
+    found = json.loads(result.stdout)["packs"][0]
+    assert (result.return_value, found["load"], found["calls"]) == (3, [], 0)
+
+
 def test_a_planted_position_bias_is_within_its_interval(
     start_standin: Callable[[Settings], str], tmp_path: Path
 ) -> None:
@@ -266,6 +298,11 @@ def test_a_candidate_is_required() -> None:
 @pytest.mark.parametrize("name", ["json_depth", "abstain", "smoke"])
 def test_axes_families_and_packs_describe_themselves(name: str) -> None:
     assert name in probe("--describe", name).stdout
+
+
+def test_what_cannot_be_described_is_told_what_can() -> None:
+    with pytest.raises(ConfigError, match=r"--describe telepathy: no axis or family \(.*hops.*abstain"):
+        raise probe("--describe", "telepathy").exception or AssertionError
 
 
 def test_the_list_names_every_pack() -> None:

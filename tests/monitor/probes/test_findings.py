@@ -8,7 +8,17 @@ import pytest
 
 from monitor.intervals import mcnemar_p_value
 from monitor.probes.axes import AXES
-from monitor.probes.findings import AxisRow, Fresh, Outcome, axis_row, corrected, fell_off, looks_lost
+from monitor.probes.findings import (
+    AxisRow,
+    Fresh,
+    Outcome,
+    axis_row,
+    corrected,
+    fell_off,
+    item_rows,
+    looks_lost,
+    rate_rows,
+)
 from monitor.probes.psychometric import Belief, Precision, Trial, done
 
 HOPS = AXES["hops"]
@@ -110,3 +120,26 @@ def test_a_baseline_that_failed_four_of_ten_by_bad_luck_can_still_lose() -> None
     assert fell_off(shaky, NOTHING, USUAL)
     assert row.baseline is not None
     assert (row.baseline.status, row.verdict) == ("below range", "worse")
+
+
+@pytest.mark.parametrize("baseline", [None, NOTHING, FOUR], ids=["alone", "below", "in"])
+def test_a_floor_holds_whatever_the_baseline_does(baseline: Belief | None) -> None:
+    row = axis_row(HOPS, USUAL, NOTHING, baseline, floor=True, fresh=fresh(20, 20))
+    assert corrected([row], [])[0][0].verdict == "below range"
+
+
+def test_a_family_is_compared_on_the_items_that_both_answered() -> None:
+    (row,) = rate_rows("refusal", answers([True, True, False, False]), answers([True, False, True]))
+    assert (row.items, row.candidate, row.baseline, row.lost, row.won) == (3, 2, 2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "verdict"),
+    [(None, "worse"), ([True], "worse"), ([False], "ok"), ([], "unclear")],
+    ids=["alone", "passes", "fails", "not asked"],
+)
+def test_an_own_item_fails_unless_the_baseline_fails_it_too(
+    baseline: list[bool] | None, verdict: str
+) -> None:
+    before = None if baseline is None else answers(baseline)
+    assert [row.verdict for row in item_rows(answers([False]), before)] == [verdict]
