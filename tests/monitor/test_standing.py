@@ -41,13 +41,13 @@ def kept(judging: Judging, number: int, rng: Random, *, at: float, broken: float
     return judging.kept(Paired(exchange, pair), pair, Scored(exchange.id, scores, references), dims)
 
 
-def blocks(config: Config, count: int, *, seed: int = 1, broken: float = 0.05) -> list[Block]:
+def blocks(config: Config, count: int, *, seed: int = 1, broken: float = 0.05, most: int = 6) -> list[Block]:
     rng, judging = Random(seed), Judging(config, Keys(SECRET))
     made: list[Block] = []
     seq = 0
     for number in range(1, count + 1):
         entries: list[Entry] = []
-        for _ in range(rng.randint(1, 6)):
+        for _ in range(rng.randint(1, most)):
             seq += 1
             at = 1_000_000.0 + number + 0.1 * len(entries)
             entries.append(Entry(seq, at, f"p{seq}", kept(judging, seq, rng, at=at, broken=broken)))
@@ -145,7 +145,7 @@ def test_a_slow_segment_explains_the_segments_that_contain_it(tmp_path: Path) ->
     config = configured(tmp_path / "t.duckdb")
     store = Store(":memory:")
     standing = Standing(config, store, SECRET)
-    for block in blocks(config, 700, broken=0.0):
+    for block in blocks(config, 175, broken=0.0, most=27):
         slow = tuple(
             _slowed(entry) if entry.kept.dims["language"] == "sw" else entry for entry in block.entries
         )
