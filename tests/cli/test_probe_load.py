@@ -15,7 +15,7 @@ from monitor.standin.settings import Latency, Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-SECONDS = 0.8
+SECONDS = 0.55
 """Of each answer: a busy machine's hesitations must stay small beside it."""
 LIGHT, HEAVY = 7, 24
 REQUESTS, SEED = 120, 49

@@ -30,6 +30,15 @@ def browser() -> Iterator[Any]:
         yield found
 
 
+@pytest.fixture(autouse=True)
+def pages_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With its test: an open page goes on following the verdict, and twenty of them fill a core."""
+    yield
+    if "browser" in request.fixturenames:
+        for context in request.getfixturevalue("browser").contexts:
+            context.close()
+
+
 @pytest.fixture(scope="session")
 def standin_server() -> Iterator[Server]:
     with running(_STANDIN) as url:
