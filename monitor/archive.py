@@ -32,21 +32,22 @@ def latency(store: Store, since: float, newest: int = NEWEST) -> dict[tuple[str,
     return found
 
 
-def parts_of(segment: str | None) -> list[str]:
-    """`language=th,task=code` as its parts; none for None and `all`, which mean every pair."""
-    if segment is None or segment in {"", "all"}:
-        return []
-    parts = segment.split(",")
+def parts_of(segment: str | None) -> dict[str, list[str]]:
+    """`language=th,task=code` as `names` and `values`; none for None and `all`, which mean every pair."""
+    parts = [] if segment is None or segment in {"", "all"} else segment.split(",")
     if not all("=" in part for part in parts):
         raise BadInput("segment", f"a segment looks like language=th, not {segment!r}")
-    return parts
+    return {
+        "names": [part.partition("=")[0] for part in parts],
+        "values": [part.partition("=")[2] for part in parts],
+    }
 
 
 def worst_pairs(
     store: Store, segment: str | None, signal: str | None, limit: int, vault: Vault, *, first_seq: int = 0
 ) -> list[dict[str, Any]]:
     """The worst scores, newest first among equals. `texts` is None unless the store keeps text."""
-    parameters = {"first": first_seq, "signal": signal, "parts": parts_of(segment), "limit": limit}
+    parameters = {"first": first_seq, "signal": signal, **parts_of(segment), "limit": limit}
     rows = store.query("worst_pairs", parameters)
     return [opened(dict(zip(_WORST, row[1:], strict=True)), vault) for row in rows]
 
@@ -63,7 +64,7 @@ def opened(pair: Mapping[str, Any], vault: Vault) -> dict[str, Any]:
 
 def about(store: Store, segment: str, first_seq: int = 0) -> dict[str, list[Row]]:
     """What the store knows of one segment, as rows of the queries that the keys name."""
-    where = {"first": first_seq, "parts": parts_of(segment)}
+    where = {"first": first_seq, **parts_of(segment)}
     ((since,),) = store.query("SELECT min(received_at) FROM pairs WHERE seq >= $first", {"first": first_seq})
     return {
         "history": store.query("history", where),

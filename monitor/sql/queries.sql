@@ -32,12 +32,16 @@ WHERE seq >= $first AND NOT list_contains(flags, 'warmup') AND NOT list_contains
 ORDER BY seq DESC LIMIT $limit;
 
 -- name: worst_pairs
+-- The worst first, then the newest; all else about a pair is read for those few only.
+WITH worst AS (
+    SELECT s.* FROM scores s JOIN pairs p USING (seq)
+    WHERE p.seq >= $first AND ($signal IS NULL OR s.signal = $signal)
+      AND len(list_filter($names::VARCHAR[], lambda name, n: p.segments[name] = ($values::VARCHAR[])[n])) = len($names)
+    ORDER BY s.x DESC, s.seq DESC LIMIT $limit
+)
 SELECT p.seq, p.id, p.received_at, p.segments, s.signal, s.x, s.x0, s.label, s.explanation, s.baseline, s.candidate,
        p.texts, p.baseline.duration, p.candidate.duration
-FROM scores s JOIN pairs p USING (seq)
-WHERE p.seq >= $first AND ($signal IS NULL OR s.signal = $signal)
-  AND len(list_filter(map_entries(p.segments), lambda e: list_contains($parts, e.key || '=' || e.value))) = len($parts)
-ORDER BY s.x DESC, p.seq DESC LIMIT $limit;
+FROM worst s JOIN pairs p USING (seq) ORDER BY s.x DESC, p.seq DESC;
 
 -- name: replay_log
 -- Everything that the evidence engine needs to go on from a snapshot, in log order.
@@ -108,7 +112,7 @@ WITH sure AS (
     SELECT p.seq, p.id, s.candidate AS confidence
     FROM scores s JOIN pairs p USING (seq)
     WHERE s.signal = 'confident_disagreement' AND s.candidate IS NOT NULL AND p.seq >= $first
-      AND len(list_filter(map_entries(p.segments), lambda e: list_contains($parts, e.key || '=' || e.value))) = len($parts)
+      AND len(list_filter($names::VARCHAR[], lambda name, n: p.segments[name] = ($values::VARCHAR[])[n])) = len($names)
     ORDER BY p.seq DESC LIMIT 20000
 )
 SELECT confidence, a.x < 0.5, 'agreement' FROM sure JOIN scores a ON a.seq = sure.seq AND a.signal = 'answer'
@@ -116,12 +120,12 @@ UNION ALL
 SELECT confidence, l.candidate_correct, 'label' FROM sure JOIN labels l USING (id) WHERE l.candidate_correct IS NOT NULL;
 
 -- name: history
--- Rates over time in one segment (:parts, all of which a pair must have) since :first: every signal's
+-- Rates over time in one segment ($names and $values, all of which a pair must have) since :first: every signal's
 -- scores of the latest 200,000 pairs in up to 24 equal parts.
 WITH scored AS (
     SELECT s.signal, p.received_at AS moment, s.x, s.x0, ntile(24) OVER (PARTITION BY s.signal ORDER BY p.seq) AS part
     FROM scores s JOIN pairs p USING (seq)
-    WHERE p.seq >= $first AND p.seq > (SELECT max(seq) FROM pairs) - 200000 AND len(list_filter(map_entries(p.segments), lambda e: list_contains($parts, e.key || '=' || e.value))) = len($parts)
+    WHERE p.seq >= $first AND p.seq > (SELECT max(seq) FROM pairs) - 200000 AND len(list_filter($names::VARCHAR[], lambda name, n: p.segments[name] = ($values::VARCHAR[])[n])) = len($names)
 )
 SELECT signal, part, max(moment), count(*), avg(x), count(x0), avg(x0) FROM scored GROUP BY ALL ORDER BY signal, part;
 
@@ -129,8 +133,8 @@ SELECT signal, part, max(moment), count(*), avg(x), count(x0), avg(x0) FROM scor
 -- Why scores in one segment were bad: label and how many pairs.
 SELECT s.signal, s.label, count(*) AS pairs
 FROM scores s JOIN pairs p USING (seq)
-WHERE p.seq >= $first AND p.seq > (SELECT max(seq) FROM pairs) - 200000 AND s.x >= 0.5 AND s.label <> ''
-  AND len(list_filter(map_entries(p.segments), lambda e: list_contains($parts, e.key || '=' || e.value))) = len($parts)
+WHERE p.seq >= $first AND p.seq > (SELECT max(seq) FROM pairs) - 200000 AND s.seq > (SELECT max(seq) FROM pairs) - 200000 AND s.x >= 0.5 AND s.label <> ''
+  AND len(list_filter($names::VARCHAR[], lambda name, n: p.segments[name] = ($values::VARCHAR[])[n])) = len($names)
 GROUP BY ALL ORDER BY pairs DESC, s.signal, s.label LIMIT 50;
 
 -- name: alarms

@@ -40,8 +40,8 @@ def store_costs(rows: int, tenants: Tenants) -> dict[str, Any]:
         costs = {
             "ingest_10_240": _cost(lambda: _ingest(store, rows)),
             "latency_gauges": _cost(lambda: archive.latency(store, 0.0)),
-            "worst_pairs": _cost(lambda: store.query("worst_pairs", {"first": 0, "signal": "answer", "parts": ["language=l3"], "limit": 20})),
-            "history": _cost(lambda: store.query("history", {"first": 0, "parts": ["language=l3"]})),
+            "worst_pairs": _cost(lambda: store.query("worst_pairs", {"first": 0, "signal": "answer", **archive.parts_of("language=l3"), "limit": 20})),
+            "history": _cost(lambda: store.query("history", {"first": 0, **archive.parts_of("language=l3")})),
             "quantiles_of_1000_segments": min((_cost(lambda: store.query(QUANTILES)) for _ in range(3)), key=lambda c: c["seconds"]),
             "export": _cost(lambda: _export(store, Path(name))),
         }  # fmt: skip

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.archive import latency
+from monitor.archive import latency, worst_pairs
 from monitor.board import Latency
 from monitor.store import Batch, Store
-from tests.monitor.test_store import LEG, pair
+from monitor.vault import Vault
+from tests.monitor.test_store import LEG, pair, score
 
 Json = dict[str, Any]
 
@@ -69,3 +70,26 @@ def test_only_the_newest_pairs_of_the_window_are_read() -> None:
     store = stored(*((leg(float(s)), None, ()) for s in range(1, 11)))
     assert latency(store, 0.0, newest=3)["all", "candidate"] == of(8.0, 9.0, 10.0)
     assert latency(store, since=110.0)["all", "candidate"] == of(10.0)
+
+
+@pytest.mark.parametrize(
+    ("segment", "found"),
+    [
+        (None, ["p6", "p4", "p1", "p5", "p3"]),
+        ("language=en", ["p1", "p5", "p3"]),
+        ("language=th,all=all", ["p6", "p4"]),
+        ("language=th,task=code", []),
+        ("all", ["p6", "p4", "p1", "p5", "p3"]),
+    ],
+)
+def test_the_worst_pairs_of_a_segment_are_the_newest_of_the_worst(
+    segment: str | None, found: list[str]
+) -> None:
+    store, values = Store(), {1: 1.0, 2: 1.0, 3: 0.0, 4: 1.0, 5: 0.5, 6: 1.0}
+    made = [pair(seq, language="en" if seq % 2 else "th") for seq in values]
+    others = [score(seq, "format", 1.0) for seq in values]
+    store.commit(
+        Batch(pairs=made, scores=[*(score(seq, x=x) for seq, x in values.items() if seq != 2), *others])
+    )
+    rows = worst_pairs(store, segment, "answer", 5, Vault(b"key"))
+    assert [row["id"] for row in rows] == found
