@@ -87,7 +87,7 @@ bench-hotpath: $(STAMP) $(ENVOY) $(LITELLM) ## the sidecar beside nginx, Envoy, 
 bench-alarms: $(STAMP) ## false alarms, delays, latency, resolving and cost, peers beside them (2 min)
 	$(BIN)/python -m tests.benchmarks.alarms
 
-bench-probes: $(STAMP) ## planted boundaries: error, coverage, calls against a fixed grid, findings for nothing (12 min)
+bench-probes: $(STAMP) ## planted boundaries: error, coverage, calls against a fixed grid, findings for nothing (8 min)
 	$(BIN)/python -m tests.benchmarks.probes
 
 bench-map: $(STAMP) vllm ## where the abilities of SmolLM2 and of its int4 twin end, twice, on real vLLM (20 min)
