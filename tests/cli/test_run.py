@@ -98,7 +98,8 @@ def running(
         run = Running(process, f"http://{listen}", f"http://{http}", f"http://{admin}", directory)
         try:
             ready = [f"{url}/-/ready" for url in (run.monitor, run.admin)]
-            assert eventually(lambda: all(httpx.get(url).status_code == 200 for url in ready))
+            # a machine that is busy elsewhere takes long to start seven processes
+            assert eventually(lambda: all(httpx.get(url).status_code == 200 for url in ready), 120)
             yield run
         finally:
             process.terminate()

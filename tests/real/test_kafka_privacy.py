@@ -113,7 +113,8 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Found]:
             producer.close()
             urls = (run.monitor, run.admin, f"http://127.0.0.1:{shipper}")
             pages = b"".join(httpx.get(f"{url}/metrics").content for url in urls)
-            assert eventually(lambda: bool(everything(broker.address)[cluster.topic(DEAD_LETTER)]), 60)
+            written = [cluster.topic(name) for name in (EXCHANGES, SCORES, SETTLED, DEAD_LETTER)]
+            assert eventually(lambda: all(map(everything(broker.address).__getitem__, written)), 120)
             yield Found(everything(broker.address), directory, pages)
 
 
