@@ -30,7 +30,7 @@ HEADERS = {**CREDENTIALS, "api-key": "5eedfeed-planted-azure-key", "x-user": "rq
 QUERY_KEY, USER, TEXT = "bead0042-planted-query-key", "mzkxqj-4406-user", "plvqzw-3391-text"
 PLANTS = [*PLANTED, *HEADERS.values(), QUERY_KEY, USER, TEXT, "planted"]
 PREFIX = "private."
-ASKED = 8
+ASKED = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Found]:
             "handover.kind": "kafka", "kafka.bootstrap": [broker.address], "kafka.topic_prefix": PREFIX,
             "kafka.shipper_listen": f"127.0.0.1:{shipper}", "privacy.key_env": "TAILGATE_KEY",
         }  # fmt: skip
-        with running(directory, text="full", more=more) as run:
+        with running(directory, "--fault", "all:wrong_number", text="full", more=more) as run:
             cluster = Cluster((broker.address,), PREFIX)
             for number in range(ASKED):
                 ask(run, number)
