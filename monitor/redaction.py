@@ -90,10 +90,12 @@ def _replaced(kind: str, hits: list[Span], text: str, token: Token) -> str:
 def _later(todo: Places, index: int, hits: list[Span], text: str, after: str) -> Places:
     """Where later patterns are to be tried in the text that has tokens: looked for again, unless one token is all
     that was put in and nothing behind it can begin where the secret did not let it."""
-    ((first, last), *more) = hits
+    first, last = hits[0]
     following = text[last : last + 1]
-    if more or following.isalnum() or following in _BEGINNINGS:
+    if len(hits) > 1 or following.isalnum() or following in _BEGINNINGS:
         return {later: starts for later, starts in places(after).items() if later > index}
+    if not todo:
+        return todo
     by, moved = len(after) - len(text), {}
     for later, starts in todo.items():
         if kept := [at if at < first else at + by for at in starts if not first <= at < last]:

@@ -16,7 +16,6 @@ Places = dict[int, list[int]]
 
 _LEADS = tuple((index, lead) for index, pattern in enumerate(PATTERNS) for lead in pattern.leads)
 _OWNER = tuple(index for index, _ in _LEADS)
-_OWNER = tuple(index for index, _ in _LEADS)
 _OTHER_DIGITS = re.compile(r"[^\D0-9]")
 
 
