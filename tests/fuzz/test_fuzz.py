@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tests.fuzz.engine import inputs, load, names
+from tests.fuzz.engine import covers, inputs, load, names
 
 COUNT = 1_000
 
@@ -20,6 +20,11 @@ def test_target_finds_nothing(name: str) -> None:
         except Exception as error:
             error.add_note(f"input {number} of seed 20261122: {data!r}")
             raise
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_a_target_covers_is_known_before_it_is_imported(name: str) -> None:
+    assert covers(name) == load(name).covers != ()
 
 
 def test_inputs_are_the_same_for_the_same_seed() -> None:
