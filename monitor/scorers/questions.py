@@ -132,7 +132,7 @@ def asks_json(text: str) -> bool:
 
 
 def _kind(text: str, small: str) -> tuple[Kind, tuple[tuple[str, str], ...]]:
-    options = enumerated(text)
+    options = enumerated(text, small)
     if options:
         return "choice", options
     if _YES_NO.search(small):
@@ -157,9 +157,9 @@ def _asks_number(text: str, small: str) -> bool:
     return len(_QUANTITY.findall(question)) >= 2
 
 
-def enumerated(text: str) -> tuple[tuple[str, str], ...]:
+def enumerated(text: str, small: str) -> tuple[tuple[str, str], ...]:
     """Lettered options A, B, … in order; numbered ones only where the text asks to pick."""
-    asked, pick = _ASKED.search(text) is not None, _PICK.search(text.lower()) is not None
+    asked, pick = _ASKED.search(text) is not None, _PICK.search(small) is not None
     if not asked and not pick:
         return ()
     options = _consecutive(_OPTION.findall(text), "A") or _consecutive(_INLINE.findall(text), "A")

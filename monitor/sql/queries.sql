@@ -133,7 +133,7 @@ SELECT signal, part, max(moment), count(*), avg(x), count(x0), avg(x0) FROM scor
 -- Why scores in one segment were bad: label and how many pairs.
 SELECT s.signal, s.label, count(*) AS pairs
 FROM scores s JOIN pairs p USING (seq)
-WHERE p.seq >= $first AND p.seq > (SELECT max(seq) FROM pairs) - 200000 AND s.seq > (SELECT max(seq) FROM pairs) - 200000 AND s.x >= 0.5 AND s.label <> ''
+WHERE p.seq >= $first AND p.seq > (SELECT max(seq) FROM pairs) - 200000 AND s.x >= 0.5 AND s.label <> ''
   AND len(list_filter($names::VARCHAR[], lambda name, n: p.segments[name] = ($values::VARCHAR[])[n])) = len($names)
 GROUP BY ALL ORDER BY pairs DESC, s.signal, s.label LIMIT 50;
 

@@ -36,12 +36,12 @@ def names() -> list[str]:
 def covers(name: str) -> tuple[str, ...]:
     """COVERS of the target `name`, read without importing what it covers."""
     tree = ast.parse((HERE / f"{name}.py").read_text())
-    names = {
+    assigned = {
         ast.unparse(node.target if isinstance(node, ast.AnnAssign) else node.targets[0]): node.value
         for node in tree.body
         if isinstance(node, ast.Assign | ast.AnnAssign)
     }
-    found: tuple[str, ...] = ast.literal_eval(names["COVERS"] or "()")
+    found: tuple[str, ...] = ast.literal_eval(assigned["COVERS"] or "()")
     return found
 
 
