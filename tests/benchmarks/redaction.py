@@ -135,15 +135,17 @@ def sealing(texts: Sequence[str]) -> dict[str, float]:
 
 def measure(count: int = COUNT, rounds: int = 15) -> dict[str, Any]:
     """Everything that the result file holds."""
-    clean = harmless(count // 4)
+    clean, own, held_out = harmless(count // 4), list(ours(count)), list(theirs(count))
+    secrets = [t.text for t in held_out[: count // 4]]
     return {
-        "ours": judged(ours(count)),
-        "held_out": judged(theirs(count)),
+        "ours": judged(own),
+        "held_out": judged(held_out),
         "false_hits_per_1000_harmless": 1000 * sum(len(hits(text)) for text in clean) / len(clean),
         "speed": {
-            "harmless": speeds(clean, rounds),
-            "one secret in twenty": speeds([*clean, *(t.text for t in theirs(len(clean) // 20))], rounds),
-            "a secret in each": speeds([t.text for t in theirs(count // 4)], rounds),
+            "the labelled set": speeds([*clean, *(t.text for t in [*own, *held_out])], rounds),
+            "its harmless texts": speeds(clean, rounds),
+            "harmless, one secret in twenty": speeds([*clean, *secrets[: len(clean) // 20]], rounds),
+            "short texts, a secret in each": speeds(secrets, rounds),
         },
         "sealing": sealing(clean),
     }

@@ -117,7 +117,7 @@ def test_the_published_figures_meet_the_targets() -> None:
         assert {kind for kind, v in measured[half].items() if v["recall"] < RECALL} == set()
         assert {kind for kind, v in measured[half].items() if v["precision"] < PRECISION} == set()
     ratios = {texts: each["ratio"] for texts, each in measured["speed"].items()}
-    assert min(ratios["harmless"], ratios["one secret in twenty"]) >= SPEED
+    assert min(ratios["the labelled set"], ratios["its harmless texts"]) >= SPEED
 
 
 def letters(kind: str, _value: str) -> str:
