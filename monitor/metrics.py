@@ -19,11 +19,11 @@ from typing import cast
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from monitor.board import SEGMENT_LABELS, Board, Gauges, Segments, dimension_of
 from monitor.capabilities import Abilities, Capabilities
 from monitor.errors import ConfigError
+from monitor.exposition import openmetrics as openmetrics_text
 from monitor.records import Arm, Completion
 from monitor.scoring import Scored
 from monitor.series import within
@@ -336,8 +336,12 @@ class Metrics:
 
     def render(self, *, openmetrics: bool) -> bytes:
         """The page. CPU-bound: call it in a thread."""
-        page = generate_openmetrics if openmetrics else generate_latest
-        return bytes(page(self._collected()))
+        moment = self._collected()
+        return (
+            openmetrics_text(moment.families)
+            if openmetrics
+            else bytes(generate_latest(cast("CollectorRegistry", moment)))
+        )
 
     def page(self, *, openmetrics: bool) -> bytes:
         """The page, kept for ten times the CPU time that it took: however many scrape, a tenth of a core at most."""
@@ -350,12 +354,10 @@ class Metrics:
                 kept = self._pages[openmetrics] = (time.monotonic() + 10 * spent, text)
             return kept[1]
 
-    def _collected(self) -> CollectorRegistry:
-        """All samples of one moment. Only this is locked: formatting takes ten times as long."""
+    def _collected(self) -> _Moment:
+        """All samples of one moment. Only this is locked: the page is written beside new pairs."""
         with self._lock:
-            return cast(
-                "CollectorRegistry", _Moment(within(self.registry.collect(), self._budget, self.route))
-            )
+            return _Moment(within(self.registry.collect(), self._budget, self.route))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import subprocess
 import threading
 
 import pytest
+from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -60,6 +61,15 @@ def test_a_divergence_carries_its_pair_as_exemplar() -> None:
     families = openmetrics_families(metrics.render(openmetrics=True).decode())  # type: ignore[no-untyped-call]  # published without annotations
     counted = [s for f in families for s in f.samples if s.name == "tailgate_pair_divergences_total"]
     assert {sample.exemplar and sample.exemplar.labels["pair_id"] for sample in counted} == {"p7"}
+
+
+def test_the_page_is_what_the_library_would_write() -> None:
+    metrics = Metrics("r", 5)
+    observe(metrics, "all", "task=chat", 'topic="a\\b"', pair="p7")
+    metrics.board = board("all", "task=chat")
+    library = generate_latest(metrics.registry)  # type: ignore[no-untyped-call]  # published without annotations
+    expected = library.removesuffix(b"# EOF\n")
+    assert metrics.render(openmetrics=True)[: len(expected)] == expected
 
 
 def test_segments_beyond_the_cap_are_folded_and_counted() -> None:
