@@ -1,7 +1,7 @@
 """What the HTTP side and the pipeline ask of the monitor: verdict, pairs, metrics, labels, erasure.
 
 Methods may block for milliseconds and are called in threads. The verdict and the gauges are made
-once per second from one consistent view and handed out from there.
+about once per second from one consistent view and handed out from there.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ FRESH_SECONDS = 0.5
 LATENCY_WINDOW = 7 * 86_400.0
 LATENCY_SECONDS, LATENCY_SHARE = 10.0, 0.02
 """Latency is read this often, but for at most this share of the time: quantiles are dear."""
+BOARD_SHARE = 0.02
+"""Of a core, that the gauges take at most: thousands of rows are gone through every few seconds, not every second."""
 MAX_LABELS = 10_000
 STALE_SECONDS = 7 * 86_400.0
 """A segment without a pair for this long leaves the metrics page."""
@@ -71,7 +73,7 @@ class Service:
         self._purged, self._compacted_at = 0, float("-inf")
         self._verdict: tuple[float, Verdict] | None = None
         self._latency: Mapping[tuple[str, Arm], Latency] = {}
-        self._latency_due = float("-inf")
+        self._latency_due = self._board_due = float("-inf")
         self._trails: Mapping[tuple[str, str], Sequence[tuple[float, float]]] = {}
 
     def load_models(self) -> None:
@@ -155,8 +157,12 @@ class Service:
             return self._verdict[1]
 
     def refresh(self) -> None:
-        """Make the gauges that the next scrapes show."""
+        """Make the gauges that the next scrapes show, unless the last ones were dear and are still young."""
+        if time.monotonic() < self._board_due:
+            return
+        began = time.thread_time()
         self._metrics.board = self._board()
+        self._board_due = time.monotonic() + (time.thread_time() - began) / BOARD_SHARE
 
     def _board(self) -> Board:
         if (began := time.monotonic()) > self._latency_due:

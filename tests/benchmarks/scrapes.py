@@ -161,7 +161,12 @@ def shown(rounds: Sequence[tuple[Round, Round]], pages: Sequence[str]) -> dict[s
 
 def main() -> int:
     """Raise four routes, fill them, measure, judge, write."""
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        ExitStack() as ended,
+        ExitStack() as stack,
+        ThreadPoolExecutor(2) as pool,
+    ):
         folder = Path(name)
         baseline = stack.enter_context(running_standin("--latency", "first=0.02,token=0.001,jitter=0.2"))
         plans = [plan(number, baseline) for number in range(MONITORS)]
@@ -169,7 +174,7 @@ def main() -> int:
         port = stack.enter_context(upstream(first_us=2_000))
         sidecar = stack.enter_context(tailgate("sidecar", folder / "sidecar", port))
         for stage, each in zip(stages, plans, strict=True):
-            sending(stage, each)
+            ended.callback(sending(stage, each).join, 40)
         time.sleep(FILL_SECONDS)
         rounds = []
         for number in range(ROUNDS):
