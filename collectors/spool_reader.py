@@ -18,7 +18,6 @@ import fcntl
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +37,7 @@ from collectors.wire import (
     subject_tag,
     unpack_header,
 )
-from monitor.errors import BadInput
+from monitor.errors import BadInput, StoreError
 
 _BLOCK = 1 << 18
 _RESCAN_SECONDS = 0.05
@@ -353,24 +352,49 @@ async def follow(
 
 
 def erase(directory: Path, key: bytes, subject: str) -> int:
-    """Overwrite every frame of a data subject in place; how many. Readers see a Gap `erased`."""
+    """Overwrite every frame of a data subject in place; how many. Readers see a Gap `erased`.
+
+    Raises StoreError where a segment cannot be read or written: a subject is erased or not, never perhaps.
+    """
     tag = subject_tag(key, subject)
     erased = 0
     for segment in segments(directory):
-        with suppress(OSError), segment.path.open("r+b") as file:
-            for offset, header in _headers(file.fileno()):
-                if header.subject == tag and header.kind != ERASED:
-                    _overwrite(file.fileno(), offset, header)
-                    erased += 1
-            os.fdatasync(file.fileno())
+        try:
+            with segment.path.open("r+b") as file:
+                erased += _erase_from(file.fileno(), tag)
+        except FileNotFoundError:
+            continue  # scored and deleted meanwhile
+        except OSError as error:
+            raise StoreError(f"{segment.path}: cannot be erased from: {error.strerror}") from error
     return erased
 
 
+def _erase_from(descriptor: int, tag: int) -> int:
+    theirs = [(at, header) for at, header in _headers(descriptor) if header.subject == tag]
+    for offset, header in theirs:
+        _overwrite(descriptor, offset, header)
+    os.fdatasync(descriptor)
+    return len(theirs)
+
+
 def _headers(descriptor: int) -> Iterator[tuple[int, Header]]:
+    """Every valid header; behind damage the next one is searched for, as a reader does."""
     offset = 0
-    while header := unpack_header(os.pread(descriptor, HEADER_BYTES, offset)):
-        yield offset, header
-        offset += HEADER_BYTES + header.length
+    while len(data := os.pread(descriptor, HEADER_BYTES, offset)) == HEADER_BYTES:
+        if header := unpack_header(data):
+            yield offset, header
+            offset += HEADER_BYTES + header.length
+        else:
+            offset = _next_magic(descriptor, offset + 1)
+
+
+def _next_magic(descriptor: int, offset: int) -> int:
+    """Where the next frame may begin; a magic that straddles two blocks is not missed."""
+    while len(data := os.pread(descriptor, _BLOCK, offset)) >= len(MAGIC):
+        if (found := data.find(MAGIC)) >= 0:
+            return offset + found
+        offset += len(data) - 1
+    return offset + len(data)
 
 
 def _overwrite(descriptor: int, offset: int, header: Header) -> None:

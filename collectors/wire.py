@@ -24,6 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from monitor.errors import BadInput
+from monitor.records import spoken
 
 MAGIC = b"\xa7T"
 VERSION = 1
@@ -159,7 +160,8 @@ def unpack_header(data: bytes | memoryview, at: int = 0) -> Header | None:
 
 def subject_tag(key: bytes, subject: str) -> int:
     """Keyed hash under which frames of a data subject are found; never 0."""
-    digest = blake2b(subject.encode(), digest_size=8, key=key, person=b"tailgate-subject").digest()
+    name = spoken(subject).encode("utf-8", "surrogatepass")
+    digest = blake2b(name, digest_size=8, key=key, person=b"tailgate-subject").digest()
     return int.from_bytes(digest, "little") or 1
 
 

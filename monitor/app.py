@@ -44,7 +44,7 @@ from monitor.http.switch import Sidecar
 from monitor.metrics import Metrics
 from monitor.pairing import Pairing
 from monitor.parquet.places import Place, place_of
-from monitor.parquet.routine import Routine
+from monitor.parquet.routine import Routine, erase_exported
 from monitor.pipeline import Incoming, Pipeline
 from monitor.ranges import Point, Ranges
 from monitor.service import Service
@@ -113,7 +113,7 @@ async def _serve(
             candidate=candidate,
             reload=reload,
             erase_waiting=erase_waiting,
-            erase_exported=routine.erase if routine else None,
+            erase_exported=partial(erase_exported, standing.store, place),
             tell=told.offer if told else None,
         )
         pairing = Pairing(config, candidate, replay, service.eligible, service.model)

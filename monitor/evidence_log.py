@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from monitor import forgetting
 from monitor.capabilities import capabilities_of
 from monitor.errors import BadInput
 from monitor.ranges import Ranges
@@ -22,7 +23,6 @@ from monitor.standing import Standing
 log = logging.getLogger("tailgate.log")
 
 OFFSET, EPOCH = "kafka:scores", "kafka:scores:epoch"
-ERASED = "erased:"
 
 
 class EvidenceLog:
@@ -35,8 +35,7 @@ class EvidenceLog:
         self._since = since
         self._settling: Settling | None = None
         self._mark = start
-        marked = self._standing.store.mapping("meta").items()
-        self._erased = {key.removeprefix(ERASED): float(at) for key, at in marked if key.startswith(ERASED)}
+        self._erased = forgetting.marks(standing.store)
         self.next = start
         """Offset of the record that comes next."""
         self.epoch = ""
@@ -106,7 +105,7 @@ class EvidenceLog:
 
     def erase(self, subject_key: str, now: float) -> int:
         """Keep out what is still on the topics of a data subject: how many is not known. Any thread."""
-        self._standing.store.remember(ERASED + subject_key, str(now))
+        forgetting.mark(self._standing.store, subject_key, now)
         self._erased[subject_key] = now
         return 0
 

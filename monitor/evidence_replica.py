@@ -60,7 +60,7 @@ class Evidence:
 
     def erase(self, subject: str) -> int:
         """Keep out what is still on the topics of a data subject; nobody knows how many."""
-        return self.log.erase(self._standing.keys.digest("subject", subject), time.time())
+        return self.log.erase(self._standing.keys.subject(subject), time.time())
 
     def tasks(self, service: Service, candidate: Leg) -> Mapping[str, Coroutine[Any, Any, None]]:
         """What runs for ever."""

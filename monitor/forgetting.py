@@ -12,10 +12,13 @@ from typing import Any, Final
 
 from monitor.archive import opened
 from monitor.display import Display
-from monitor.standing import joined, split
+from monitor.standing import joined, remember_end, split
 from monitor.store import Row, Store
 from monitor.vault import Vault
 
+_ERASED: Final = "erased:"
+_TOPIC_SECONDS: Final = 8 * 86_400.0
+"""A topic of scores keeps its records for seven days: for longer than a store, perhaps."""
 _PAIR: Final = (
     "id", "received_at", "segments", "operation", "collector", "flags", "baseline", "candidate", "replay", "texts",
 )  # fmt: skip
@@ -27,6 +30,17 @@ def note(store: Store, now: float, action: str, detail: str) -> None:
     store.write("INSERT INTO audit VALUES ($now, $action, $detail)", values)
 
 
+def mark(store: Store, subject_key: str, now: float) -> None:
+    """Remember that a data subject was erased now: what is still under way comes later, even after a restart."""
+    store.remember(_ERASED + subject_key, str(now))
+
+
+def marks(store: Store) -> dict[str, float]:
+    """Keyed hashes of who was erased, and when (UNIX seconds)."""
+    found = store.mapping("meta").items()
+    return {key.removeprefix(_ERASED): float(at) for key, at in found if key.startswith(_ERASED)}
+
+
 def pairs_of(store: Store, subject_key: str) -> list[str]:
     """Ids of a data subject's pairs."""
     rows = store.query("SELECT id FROM pairs WHERE subject_key = $key", {"key": subject_key})
@@ -34,15 +48,22 @@ def pairs_of(store: Store, subject_key: str) -> list[str]:
 
 
 def erase(store: Store, subject_key: str, now: float) -> int:
-    """Delete a data subject's pairs, scores and labels, their bytes included; how many pairs."""
+    """Delete a data subject's pairs, scores and labels, their bytes included; how many pairs.
+
+    Asked again after a death or a failure in the middle it does the rest: pairs go last of the rows,
+    and bytes that are still owed go even where no row is left.
+    """
     gone = pairs_of(store, subject_key)
     if gone:
+        store.owe_compaction()
+        remember_end(store)
+        _forget_examples(store, gone)
         key = {"key": subject_key}
         store.write("DELETE FROM labels WHERE id IN (SELECT id FROM pairs WHERE subject_key = $key)", key)
         store.write("DELETE FROM labelled WHERE seq IN (SELECT seq FROM pairs WHERE subject_key = $key)", key)
         store.write("DELETE FROM scores WHERE seq IN (SELECT seq FROM pairs WHERE subject_key = $key)", key)
         store.write("DELETE FROM pairs WHERE subject_key = $key", key)
-        _forget_examples(store, gone)
+    if store.compaction_due:
         store.compact()
     note(store, now, "erase", f"{len(gone)} pairs")
     return len(gone)
@@ -70,6 +91,11 @@ def purge(store: Store, *, pairs_before: float, text_before: float) -> int:
         "SELECT count(*) FROM pairs WHERE texts IS NOT NULL AND received_at >= $pairs AND received_at < $texts",
         {"pairs": pairs_before, "texts": text_before},
     )
+    if old:
+        remember_end(store)
+    if old or texts:
+        store.owe_compaction()
+    store.write("purge_erased", {"before": pairs_before - _TOPIC_SECONDS})
     for query in (
         "purge_labels",
         "purge_scores",

@@ -122,7 +122,7 @@ class Judging:
 
     def subject_key(self, exchange: Exchange) -> str | None:
         """Keyed hash of the data subject, for erasure."""
-        return self.keys.optional("subject", exchange.subject)
+        return None if exchange.subject is None else self.keys.subject(exchange.subject)
 
 
 def _legs(pair: Pair) -> tuple[float | None, ...]:

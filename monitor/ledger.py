@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from monitor.records import Arm, Completion, Forced, Pair, Request, Score
+from monitor.records import Arm, Completion, Forced, Pair, Request, Score, spoken
 from monitor.redaction import Token, keyed
 from monitor.scoring import Scored
 
@@ -34,6 +34,10 @@ class Keys:
         """16 hex digits of HMAC-SHA256."""
         message = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
         return hmac.new(self.secret, message, hashlib.sha256).hexdigest()[:16]
+
+    def subject(self, value: str) -> str:
+        """Under what a data subject's pairs are found, however the name came here."""
+        return self.digest("subject", spoken(value))
 
     def optional(self, kind: str, value: str | None) -> str | None:
         """The same, None for None."""

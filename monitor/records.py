@@ -292,3 +292,14 @@ same scorer on the pair with the replay in the candidate's place."""
 
 Segmenter = Callable[[Exchange], Mapping[str, str]]
 """Pure; decided from the request alone, never from an answer."""
+
+
+def spoken(header: str) -> str:
+    """What was meant by a header's value that was decoded byte by byte, as HTTP has it (RFC 9110, 5.5).
+
+    Clients send UTF-8: `JosÃ©` is José. What is no UTF-8 is what it is, and so is what was never a header.
+    """
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header

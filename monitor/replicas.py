@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from collectors.spool import load_key
@@ -22,7 +23,7 @@ from monitor.evidence_replica import Evidence
 from monitor.http.plain import plain_application
 from monitor.metrics import Metrics
 from monitor.parquet.places import Place, place_of
-from monitor.parquet.routine import Routine
+from monitor.parquet.routine import Routine, erase_exported
 from monitor.replica import Replica, cluster_of
 from monitor.replica_metrics import ReplicaMetrics, registry_of
 from monitor.scoring_replica import Scoring
@@ -83,7 +84,7 @@ async def _judge(
             candidate=candidate,
             reload=reload,
             erase_waiting=evidence.erase,
-            erase_exported=routine.erase if routine else None,
+            erase_exported=partial(erase_exported, standing.store, place),
         )
         service.attach(evidence.settling(service))
         tasks: Tasks = {**evidence.tasks(service, candidate), **housekeeping(service, routine)}

@@ -57,7 +57,7 @@ class Service:
         candidate: Leg,
         reload: Callable[[], Config],
         erase_waiting: Callable[[str], int] = lambda _subject: 0,
-        erase_exported: Callable[[str], int] | None = None,
+        erase_exported: Callable[[str], Mapping[str, Any]] = lambda _key: {},
         tell: Callable[[Exchange, Kept], None] | None = None,
     ) -> None:
         self.config = config
@@ -69,7 +69,7 @@ class Service:
         self._identity: Identity | None = None
         self._up = False
         self._lock = threading.Lock()
-        self._erased: dict[str, float] = {}
+        self._erased = forgetting.marks(standing.store)
         self._purged, self._compacted_at = 0, float("-inf")
         self._verdict: tuple[float, Verdict] | None = None
         self._latency: Mapping[tuple[str, Arm], Latency] = {}
@@ -250,13 +250,13 @@ class Service:
 
     def erase(self, subject: str) -> Mapping[str, Any]:
         """Forget a data subject: stored and exported pairs, and sealed exchanges that wait in the spool."""
-        key = self._standing.keys.digest("subject", subject)
+        key = self._standing.keys.subject(subject)
         waiting = self._erase_waiting(subject)
-        self._erased[key] = time.monotonic()
+        self._erased[key] = time.time()
+        forgetting.mark(self._standing.store, key, time.time())
         stored = self._forget(key)
         # Last, when nothing is left that could still be exported.
-        exported = {"exported": self._erase_exported(key)} if self._erase_exported else {}
-        return {"pairs": stored, "spool": waiting, **exported}
+        return {"pairs": stored, "spool": waiting, **self._erase_exported(key)}
 
     def _forget(self, key: str) -> int:
         store = self._standing.store
@@ -266,16 +266,18 @@ class Service:
         return gone
 
     def forget_late(self) -> None:
-        """Forget again who was erased while their requests were at the candidate."""
+        """Forget again who was erased while their requests were at the candidate, and finish what a death
+        or a full disk cut short."""
+        store = self._standing.store
         for key, at in list(self._erased.items()):
-            if forgetting.pairs_of(self._standing.store, key):
+            if forgetting.pairs_of(store, key):
                 self._forget(key)
-            if time.monotonic() - at > LATE_SECONDS:
+            if time.time() - at > LATE_SECONDS:
                 self._erased.pop(key, None)
 
     def export_subject(self, subject: str) -> Sequence[Mapping[str, Any]]:
         """Everything that is kept about a data subject."""
-        key = self._standing.keys.digest("subject", subject)
+        key = self._standing.keys.subject(subject)
         found = forgetting.export(self._standing.store, key, self._judging.vault)
         self.note("export", f"{len(found)} pairs")
         return found
@@ -295,7 +297,7 @@ class Service:
         )
         self._metrics.purged(now)
         self._metrics.forget(time.monotonic() - STALE_SECONDS)
-        if self._purged and time.monotonic() - self._compacted_at > DAY_SECONDS:
+        if store.compaction_due and time.monotonic() - self._compacted_at > DAY_SECONDS:
             self.note("purge", f"{self._purged} pairs")
             store.compact()
             self._purged, self._compacted_at = 0, time.monotonic()

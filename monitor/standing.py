@@ -7,6 +7,7 @@ on with the same bits as one that never died.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import deque
@@ -28,6 +29,7 @@ from monitor.segments import segment_names
 from monitor.settling import Block
 from monitor.store import Batch, Snapshot, Store
 
+_END = "log_end"
 SNAPSHOT_BLOCKS = 64
 LABELS = 32
 """Delayed labels per block, of which there is about one per second."""
@@ -45,6 +47,18 @@ class Member(NamedTuple):
     x0: float
 
 
+def end_of(store: Store) -> tuple[int, float]:
+    """Last sequence number and event time ever given out: the rows that had them may have been deleted."""
+    ((seq, at),) = store.query("SELECT max(seq), max(received_at) FROM pairs")
+    kept_seq, kept_at = json.loads(store.mapping("meta").get(_END, "[0, 0.0]"))
+    return max(seq or 0, kept_seq), max(at or 0.0, kept_at)
+
+
+def remember_end(store: Store) -> None:
+    """Before rows are deleted: a number given out twice would be taken for one that was exported."""
+    store.remember(_END, json.dumps(end_of(store)))
+
+
 class Standing:
     """State of one route. `apply` and `candidate_changed` from one thread at a time; reads lock."""
 
@@ -55,7 +69,7 @@ class Standing:
         self.lock = threading.RLock()
         self.engine = Engine(Settings.of(config))
         self.display = Display()
-        self.seq, self.event_time = self._last()
+        self.seq, self.event_time = end_of(store)
         self.tally = restored(
             store.mapping("funnel"), store.query("SELECT stream, name, value FROM capture_counters")
         )
@@ -65,10 +79,6 @@ class Standing:
         """Whether labels may have come that are not counted."""
         self.capabilities = capabilities_of(store.mapping("meta").get("capabilities", ""))
         self.identity = self._restore()
-
-    def _last(self) -> tuple[int, float]:
-        ((seq, at),) = self.store.query("SELECT max(seq), max(received_at) FROM pairs")
-        return seq or 0, at or 0.0
 
     def _restore(self) -> str | None:
         """Snapshot, then the log behind it; returns the identity of the last candidate."""

@@ -12,6 +12,7 @@ Parquet export. Rows go in through the Appender: `executemany` is 100 times slow
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ Fetch = Callable[[duckdb.DuckDBPyConnection], Read]
 
 # Files that older DuckDB command lines can still open, so operators can look and roll back.
 STORAGE_VERSION = "v1.5.0"
+_OWED = "compaction_due"
 _NAMED = re.compile(r"^-- name: (\w+)\n(.*?);\s*$", re.DOTALL | re.MULTILINE)
 
 
@@ -91,6 +93,11 @@ def _connect(path: str) -> duckdb.DuckDBPyConnection:
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
+
+
+def _delete(database: Path) -> None:
+    for path in (database, Path(f"{database}.wal")):
+        path.unlink(missing_ok=True)
 
 
 class _Gate:
@@ -240,30 +247,51 @@ class Store:
     def compact(self) -> None:
         """Copy what is there into a fresh file in place of this one: what was deleted is in neither.
 
-        Readers go on meanwhile; writers wait. A death in between leaves one of the two files whole.
+        Readers go on meanwhile; writers wait. A death in between leaves one of the two files whole, and
+        `compaction_due` still true; so does a failure.
         """
         if self.path == ":memory:":
             return
         try:
             self._writer.submit(self._compact).result()
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
             raise StoreError(f"{self.path}: cannot be compacted: {_first_line(error)}") from error
+
+    @property
+    def compaction_due(self) -> bool:
+        """Whether bytes of deleted rows still lie in the file: `owe_compaction` without a `compact` since."""
+        return bool(self.query("SELECT 1 FROM meta WHERE key = $key", {"key": _OWED}))
+
+    def owe_compaction(self) -> None:
+        """Remember, before rows are deleted, that their bytes have to go; a restart does not forget it."""
+        self.remember(_OWED, "yes")
 
     def _compact(self) -> None:
         fresh = Path(self.path + ".fresh")
-        for leftover in (fresh, Path(f"{fresh}.wal")):
-            leftover.unlink(missing_ok=True)
-        execute = self._connection.execute
-        name = str(self._value("SELECT current_database()")).replace('"', '""')
-        execute(f"ATTACH '{str(fresh).replace(chr(39), 2 * chr(39))}' AS fresh")
-        execute(f'COPY FROM DATABASE "{name}" TO fresh')
-        execute("DETACH fresh")
+        _delete(fresh)
+        try:
+            self._copy_to(fresh)
+        except duckdb.Error:
+            _delete(fresh)  # half a copy of everything, in the way of the next attempt
+            raise
         with self._gate.alone():
             self._connection.close()
             fresh.replace(self.path)
             Path(self.path + ".wal").unlink(missing_ok=True)
+            # What a killed process had spilled: rows in the clear, which DuckDB never looks at again.
+            shutil.rmtree(self.path + ".tmp", ignore_errors=True)
             self._connection = _connect(self.path)
             self._generation += 1
+
+    def _copy_to(self, fresh: Path) -> None:
+        execute = self._connection.execute
+        name = str(self._value("SELECT current_database()")).replace('"', '""')
+        execute(f"ATTACH '{str(fresh).replace(chr(39), 2 * chr(39))}' AS fresh")
+        try:
+            execute(f'COPY FROM DATABASE "{name}" TO fresh')
+            execute(f"DELETE FROM fresh.meta WHERE key = '{_OWED}'")
+        finally:
+            execute("DETACH fresh")
 
     def write(self, name_or_sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """One statement on the writer thread (labels, purge, audit)."""

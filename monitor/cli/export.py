@@ -70,4 +70,4 @@ def _kept(db: Path, subject: str) -> list[dict[str, Any]]:
             raise StoreError(
                 f"{db}: the key that names subjects is not at hand (privacy.key_env, tailgate.key)"
             )
-        return forgetting.export(store, Keys(key).digest("subject", subject), Vault(key))
+        return forgetting.export(store, Keys(key).subject(subject), Vault(key))

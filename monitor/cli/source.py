@@ -37,9 +37,9 @@ def get(url: str, path: str, **query: object) -> Any:
     return _asked("GET", url, path, timeout=10, params=parameters)
 
 
-def post(url: str, path: str, body: object) -> Any:
+def post(url: str, path: str, body: object, timeout: float = 60) -> Any:
     """JSON of a POST."""
-    return _asked("POST", url, path, timeout=60, json=body)
+    return _asked("POST", url, path, timeout=timeout, json=body)
 
 
 def _asked(method: str, url: str, path: str, **request: Any) -> Any:

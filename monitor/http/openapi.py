@@ -28,6 +28,16 @@ _SUBJECT: Final[Json] = {
 }
 _PROBES: Final[Json] = {"type": "array", "items": {"type": "object"}}
 _COUNTS: Final[Json] = {"type": "object", "additionalProperties": {"type": "integer"}}
+_ERASED: Final[Json] = {
+    "type": "object",
+    "required": ["pairs", "spool"],
+    "properties": {
+        "pairs": {"type": "integer"},
+        "spool": {"type": "integer"},
+        "exported": {"type": "integer"},
+        "unreached": {"type": "array", "items": _TEXT, "description": "earlier exports that do not answer"},
+    },
+}
 _REFUSALS: Final = {
     "400": "the request cannot be used; `error` says why",
     "401": "a token is required",
@@ -110,13 +120,14 @@ def _reading() -> Json:
 def _writing() -> Json:
     counts = {"200": _answer("how many", _COUNTS)}
     many = {"oneOf": [_LABEL, {"type": "array", "items": _LABEL, "maxItems": 10_000}]}
+    erased = {"200": _answer("how many are gone from where", _ERASED)}
     exported = {"200": _answer("pairs", {"type": "object"})}
     return {
         "/api/v1/labels": {"post": _operation("Delayed labels", counts, body=many, writes=True)},
         "/api/v1/probes": {
             "post": _operation("Results of `tailgate probe`", counts, body=_PROBES, writes=True)
         },
-        "/api/v1/erase": {"post": _operation("Forget a data subject", counts, body=_SUBJECT, writes=True)},
+        "/api/v1/erase": {"post": _operation("Forget a data subject", erased, body=_SUBJECT, writes=True)},
         "/api/v1/subject": {
             "post": _operation("What is kept about a data subject", exported, body=_SUBJECT, writes=True)
         },

@@ -15,6 +15,7 @@ from monitor.parquet.upkeep import erase_from
 from monitor.store import Store
 
 EVERYTHING: Final = float("inf")
+_EXPORTED: Final = "exported:"
 _ROWS: Final = {
     "pairs": "SELECT {store} AS store, * FROM pairs WHERE seq BETWEEN {first} AND {last}"
     " AND received_at >= {start} AND received_at < {start} + 86400 ORDER BY seq",
@@ -28,6 +29,11 @@ _DAYS: Final = (
 )
 
 
+def exported_to(store: Store) -> list[str]:
+    """Every place that the store was ever exported to."""
+    return sorted(key.removeprefix(_EXPORTED) for key in store.mapping("meta") if key.startswith(_EXPORTED))
+
+
 class Exporter:
     """Exports one store to one place. Not for use from two threads at once."""
 
@@ -35,7 +41,7 @@ class Exporter:
         """`unit`: 3600 exports hours, 86400 days. `patience`: seconds after which an idle one is closed."""
         self._store, self._place, self._route = store, place, route
         self._unit, self._patience = unit, patience
-        self._key = f"exported:{place.location}"
+        self._key = _EXPORTED + place.location
 
     @property
     def mark(self) -> int:

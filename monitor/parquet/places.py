@@ -7,12 +7,14 @@ asks some fifteen questions of the same rows.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 from weakref import finalize
@@ -20,6 +22,8 @@ from weakref import finalize
 from monitor.errors import ConfigError, StoreError
 
 _DRAFTS = ".drafts"
+_SCRATCH = "tailgate-objects-"
+ABANDONED_SECONDS = 86_400.0
 
 
 class Place(Protocol):
@@ -48,6 +52,9 @@ class Place(Protocol):
     def forget(self) -> None:
         """Drop local copies of what was fetched."""
 
+    def sweep(self) -> None:
+        """Delete drafts whose writers are gone: they hold rows that no reader and no erasure would find."""
+
 
 def place_of(location: str) -> Place:
     """The place that `export.directory` names. Raises ConfigError, StoreError."""
@@ -60,9 +67,10 @@ class Directory:
     """A directory of this machine or a mounted one."""
 
     def __init__(self, root: Path) -> None:
-        self.location = str(root)
+        self.location = str(root.absolute())
         self._root = root
         self._count = 0
+        self._drafts: Path | None = None
 
     def names(self, folder: str = "") -> list[str]:
         start = self._root / folder
@@ -75,12 +83,22 @@ class Directory:
 
     def draft(self) -> Path:
         self._count += 1
+        if self._drafts is None or not self._drafts.exists():
+            self._drafts = self._desk()
+        return self._drafts / str(self._count)
+
+    def _desk(self) -> Path:
+        """A directory for this object's drafts, locked for as long as it lives; a kill frees it too."""
         drafts = self._root / _DRAFTS
         try:
             drafts.mkdir(parents=True, exist_ok=True)
+            desk = Path(mkdtemp(prefix=f"{os.getpid()}-", dir=drafts))
         except OSError as error:
             raise _failed(drafts, error) from error
-        return drafts / f"{os.getpid()}-{self._count}"
+        with suppress(OSError):  # without locks, age decides what is abandoned
+            finalize(self, os.close, _locked(desk))
+        finalize(self, shutil.rmtree, desk, ignore_errors=True)
+        return desk
 
     def put(self, draft: Path, name: str) -> None:
         target = self._root / name
@@ -109,6 +127,15 @@ class Directory:
     def forget(self) -> None:
         return
 
+    def sweep(self) -> None:
+        for desk in (self._root / _DRAFTS).glob("*"):
+            if not _is_abandoned(desk):
+                continue
+            try:
+                shutil.rmtree(desk) if desk.is_dir() else desk.unlink(missing_ok=True)
+            except OSError as error:
+                raise _failed(desk, error) from error
+
 
 class Bucket:
     """`s3://bucket/prefix?region=…&endpoint_override=host:port&scheme=http`; credentials from AWS_*."""
@@ -116,7 +143,9 @@ class Bucket:
     def __init__(self, location: str) -> None:
         self.location = location
         self._fs, self._root = _filesystem(location)
-        self._scratch = Path(mkdtemp(prefix="tailgate-"))
+        self._scratch = Path(mkdtemp(prefix=_SCRATCH))
+        with suppress(OSError):
+            finalize(self, os.close, _locked(self._scratch))
         finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
         self._fetched: dict[str, int] = {}
         self._count = 0
@@ -185,6 +214,12 @@ class Bucket:
             (self._scratch / name).unlink(missing_ok=True)
         self._fetched.clear()
 
+    def sweep(self) -> None:
+        """Uploads appear whole or not at all; what a killed process had on this machine goes."""
+        for scratch in Path(gettempdir()).glob(f"{_SCRATCH}*"):
+            if scratch.is_dir() and _is_abandoned(scratch):
+                shutil.rmtree(scratch, ignore_errors=True)
+
     def _path(self, name: str) -> str:
         return str(PurePosixPath(self._root) / name)
 
@@ -207,6 +242,28 @@ def _filesystem(location: str) -> tuple[Any, str]:
     except (OSError, ValueError) as error:
         raise ConfigError(f"export.directory: {location}: {error}") from error
     return filesystem, root
+
+
+def _is_abandoned(desk: Path) -> bool:
+    """Whether nobody writes there: its lock is free, or a day has passed where there are no locks."""
+    try:
+        os.close(_locked(desk))
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:
+        return time.time() - desk.stat().st_mtime > ABANDONED_SECONDS
+    return True
+
+
+def _locked(directory: Path) -> int:
+    """A descriptor that holds the directory's lock. Raises BlockingIOError where somebody else has it."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held, or a file system without locks on directories (NFS)
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _sync(path: Path) -> None:

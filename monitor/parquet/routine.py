@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from monitor.config import Config
-from monitor.parquet.export import Exporter
+from monitor.errors import TailgateError
+from monitor.parquet.export import Exporter, exported_to
 from monitor.parquet.layout import DAY, HOUR
-from monitor.parquet.places import Place
+from monitor.parquet.places import Place, place_of
 from monitor.parquet.upkeep import compact, erase, retain
 from monitor.store import Store
 
@@ -24,6 +27,7 @@ class Routine:
     ) -> None:
         """`exported(pairs, now)` hears of every turn that worked."""
         self._place, self._store, self._route, self._exported = place, store, config.route.name, exported
+        self._aged = 0.0
         self._keep = DAY * (config.export.retention_days or config.store.retention_days)
         self._exporter = Exporter(
             store,
@@ -39,9 +43,35 @@ class Routine:
         pairs = self._exporter.turn(now)
         if pairs:
             compact(self._place, self._store.id, now)
+        # A route that went quiet ages too; listing a bucket costs, so not every minute.
+        if pairs or now - self._aged > HOUR:
             retain(self._place, self._route, now - self._keep)
+            self._place.sweep()
+            self._aged = now
         self._exported(pairs, now)
 
-    def erase(self, subject_key: str) -> int:
-        """Forget a subject in all exported files; how many pairs are gone."""
-        return erase(self._place, subject_key, time.time())
+
+def erase_exported(store: Store, configured: Place | None, subject_key: str) -> Mapping[str, Any]:
+    """Forget a subject in the configured place and wherever else `tailgate export` took this store's rows.
+
+    `exported`: how many pairs are gone; `unreached`: places of earlier exports that do not answer. Empty
+    where nothing was ever exported. Raises StoreError where the configured place does not answer.
+    """
+    earlier = [at for at in exported_to(store) if configured is None or at != configured.location]
+    gone, unreached, now = 0, [], time.time()
+    for location in earlier:
+        try:
+            gone += _erase_earlier(location, subject_key, now)
+        except TailgateError as error:
+            unreached.append(str(error))
+    if configured is not None:
+        gone += erase(configured, subject_key, now)
+    found = {"exported": gone} if earlier or configured else {}
+    return {**found, **({"unreached": unreached} if unreached else {})}
+
+
+def _erase_earlier(location: str, subject_key: str, now: float) -> int:
+    """From an export that was made by hand; a directory that was deleted since holds nobody any more."""
+    if "://" not in location and not Path(location).is_dir():
+        return 0
+    return erase(place_of(location), subject_key, now)

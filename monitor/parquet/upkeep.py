@@ -74,6 +74,7 @@ def erase(place: Place, key: str, now: float) -> int:
     The request stays in the place until the retention has passed: other monitors heed it when they
     export what they hold of the subject. Raises StoreError; then ask again, what was done stays done.
     """
+    place.sweep()
     request = Erasure(key, int(now) + 1)
     draft = place.draft()
     draft.write_bytes(b"")

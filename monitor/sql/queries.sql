@@ -86,6 +86,9 @@ UPDATE scores SET explanation = '' WHERE explanation <> '' AND seq IN (SELECT se
 DELETE FROM trail WHERE time < $before;
 -- name: purge_events
 DELETE FROM events WHERE time < $before;
+-- name: purge_erased
+-- Marks of who was erased: nothing from before can come any more.
+DELETE FROM meta WHERE starts_with(key, 'erased:') AND value::DOUBLE < $before;
 -- name: purge_probes
 DELETE FROM probes WHERE time < $before;
 

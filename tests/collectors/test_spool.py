@@ -17,7 +17,7 @@ import pytest
 from collectors.spool import Limits, Writer, bind, load_key, new_stream, segment_path, segments
 from collectors.spool_reader import Entry, Reader, erase
 from collectors.wire import Capture, Counters, Gap, Seal
-from monitor.errors import ConfigError, ForeignSpool
+from monitor.errors import ConfigError, ForeignSpool, StoreError
 from tests.collectors.harness import TIMEOUT, wait_until
 from tests.collectors.test_wire import capture
 from tests.faults.breakages import small_disk
@@ -251,6 +251,39 @@ def test_erasing_a_subject_leaves_a_gap_and_everybody_else(tmp_path: Path) -> No
     entries = Reader(tmp_path, KEY).read()
     assert times(entries) == [1.0, 3.0, 4.0]
     assert gaps(entries) == [("erased", 1)]
+
+
+@pytest.mark.parametrize("header", ["JosÃ©", "José"])
+def test_a_subject_is_found_however_its_header_was_decoded(header: str, tmp_path: Path) -> None:
+    """UTF-8 that was read byte by byte, and what a client sent in Latin-1."""
+    with Tail(tmp_path, "w0-a") as tail:
+        tail.put(Item(1.0, subject=header))
+        assert erase(tmp_path, KEY, "José") == 1
+
+
+def test_a_subject_that_no_header_can_carry_is_nobodys(tmp_path: Path) -> None:
+    write(tmp_path, "w0-a", 1.0)
+    assert erase(tmp_path, KEY, "\ud800") == 0
+
+
+def test_erasing_reaches_what_lies_behind_damage(tmp_path: Path) -> None:
+    with Tail(tmp_path, "w0-a") as tail:
+        tail.put(*(Item(float(n), subject="u1") for n in range(1, 31)))
+    path = segments(tmp_path)[0].path
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 10] = b"\xa7T" * 5
+    path.write_bytes(data)
+    assert erase(tmp_path, KEY, "u1") >= 28
+    assert times(Reader(tmp_path, KEY).read()) == []
+
+
+def test_a_spool_that_cannot_be_erased_from_says_so(tmp_path: Path) -> None:
+    write(tmp_path, "w0-a", 1.0)
+    path = segments(tmp_path)[0].path
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StoreError, match="cannot be erased from"):
+        erase(tmp_path, KEY, "u1")
 
 
 def test_the_last_counters_are_final_and_behind_the_last_capture(tmp_path: Path) -> None:

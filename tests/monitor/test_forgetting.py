@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 import pytest
 
 from monitor import archive, forgetting
+from monitor.errors import StoreError
+from monitor.standing import end_of
 from monitor.store import Batch, Store
 from tests.monitor.test_store import pair, score
 
@@ -97,4 +101,80 @@ def test_readers_and_writers_go_on_around_a_compaction(store: Store) -> None:
         seen = set[int]().union(*(reader.result() for reader in readers))
     assert seen <= set(range(10, 16))
     assert store.query("SELECT count(*) FROM pairs") == [(15,)]
+    store.close()
+
+
+class Dying(Store):
+    """A store that fails at one of its writes, as a kill or a full disk ends an erasure."""
+
+    at = ""
+
+    def write(self, name_or_sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        if name_or_sql.startswith(self.at):
+            raise StoreError("no space left on device")
+        super().write(name_or_sql, parameters)
+
+
+@pytest.mark.parametrize("at", ["DELETE FROM labels", "DELETE FROM scores", "DELETE FROM pairs"])
+def test_an_erasure_that_died_is_finished_when_asked_again(store: Store, tmp_path: Path, at: str) -> None:
+    store.close()
+    dying = Dying(tmp_path / "t.duckdb")
+    dying.at = at
+    with pytest.raises(StoreError):
+        forgetting.erase(dying, "s1", 1.0)
+    dying.close()
+    again = Store(tmp_path / "t.duckdb")
+    assert forgetting.erase(again, "s1", 2.0) == 5
+    again.close()
+    assert holding(tmp_path, 1) == []
+
+
+def test_bytes_that_a_died_compaction_left_go_with_the_next_one(store: Store, tmp_path: Path) -> None:
+    blocked = tmp_path / "t.duckdb.fresh"
+    blocked.mkdir()
+    with pytest.raises(StoreError, match="cannot be compacted"):
+        forgetting.erase(store, "s1", 1.0)
+    store.close()
+    assert holding(tmp_path, 1) == ["t.duckdb"]  # rows are deleted, bytes are not
+    blocked.rmdir()
+    again = Store(tmp_path / "t.duckdb")
+    assert forgetting.erase(again, "s1", 2.0) == 0
+    assert not again.compaction_due
+    again.close()
+    assert (holding(tmp_path, 1), holding(tmp_path, 2)) == ([], ["t.duckdb"])
+
+
+def test_what_a_killed_process_left_beside_the_file_goes_too(store: Store, tmp_path: Path) -> None:
+    spilled = tmp_path / "t.duckdb.tmp" / "duckdb_temp_storage-0.tmp"
+    spilled.parent.mkdir()
+    spilled.write_text("planted-0001-text")
+    shutil.copy(tmp_path / "t.duckdb", tmp_path / "t.duckdb.fresh")
+    assert forgetting.erase(store, "s1", 1.0) == 5
+    assert holding(tmp_path, 1) == []
+    store.close()
+
+
+def holding(directory: Path, number: int) -> list[str]:
+    needle = f"planted-{number:04d}-text".encode()
+    return sorted(p.name for p in directory.rglob("*") if p.is_file() and needle in p.read_bytes())
+
+
+@pytest.mark.parametrize("forget", ["erase", "purge"])
+def test_numbers_of_deleted_rows_are_never_given_out_again(store: Store, tmp_path: Path, forget: str) -> None:
+    if forget == "erase":
+        forgetting.erase(store, "s0", 1.0)  # has the newest pair
+    else:
+        forgetting.purge(store, pairs_before=2000.0, text_before=2000.0)
+    store.close()
+    again = Store(tmp_path / "t.duckdb")
+    assert end_of(again) == (10, 1000.0)
+    again.close()
+
+
+def test_who_was_erased_is_remembered_for_as_long_as_a_topic_may_hold_them(store: Store) -> None:
+    forgetting.mark(store, "s1", 100.0)
+    forgetting.purge(store, pairs_before=100.0 + 7 * 86_400, text_before=0.0)
+    assert forgetting.marks(store) == {"s1": 100.0}
+    forgetting.purge(store, pairs_before=100.0 + 9 * 86_400, text_before=0.0)
+    assert forgetting.marks(store) == {}
     store.close()

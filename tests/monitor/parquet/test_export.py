@@ -178,6 +178,24 @@ def test_what_a_subject_sends_after_an_erasure_is_kept(store: Store, place: Dire
     assert count(place) == (19, 38)
 
 
+def test_drafts_of_a_killed_export_go_with_the_erasure_and_others_stay(
+    store: Store, place: Directory
+) -> None:
+    """A draft holds rows that no reader sees: an erasure that left it would have erased nothing."""
+    exporter(store, place).turn(EVERYTHING)
+    drafts = Path(place.location) / ".drafts"
+    killed = drafts / "1-dead" / "1"
+    killed.parent.mkdir()
+    for path in (killed, drafts / "1-7"):  # as this version and the one before it leave them
+        path.write_bytes(b"rows of somebody")
+    busy = Directory(Path(place.location))
+    busy.draft().write_bytes(b"rows of a living export")
+    erase(place, "nobody", 1.0)
+    assert not killed.exists()
+    assert not (drafts / "1-7").exists()
+    assert [path.read_bytes() for path in drafts.glob("*/*")] == [b"rows of a living export"]
+
+
 def test_two_stores_are_one_report(tmp_path: Path, place: Directory) -> None:
     """The sum of two halves is the whole: same rates, same list."""
     now = MIDNIGHT + DAY
