@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from time import time
 from typing import Protocol
 
-import msgspec
-
 from collectors.counters import CELL, EVERY_DROPPED, Board
 from collectors.settings import NEVER_CAPTURED, Settings
-from collectors.wire import Capture
+from collectors.wire import Exchange, Fields
 from monitor.sampling import positions
 
 MARKER = "x-tailgate-mirror"
@@ -40,48 +37,21 @@ _SPECIAL = frozenset({_MARKER, _CODING, *(name for name, _ in _NO_LOG)})  # fiel
 _DROPS = {reason: CELL[f"dropped:{reason}"] for reason in EVERY_DROPPED}
 
 
-Fields = dict[bytes, bytes]
-"""Headers of interest by lower-case name; of repeated ones the last."""
-
-
-class Exchange(msgspec.Struct, gc=False):
-    """One exchange while it is observed and queued; `size` is what it holds in memory, bytes.
-
-    Times are monotonic nanoseconds, `received_at` is UNIX seconds. `marks` are (time, body bytes) per
-    read of the answer; records of other tools have no reads, they may say when the first token came
-    (0 = unknown). A struct, because its fields are set at a third of a plain class's cost; without the
-    garbage collector, because nothing in it can form a cycle.
-    """
-
-    target: bytes
-    fields: Fields
-    probability: float
-    began: int
-    in_flight: int
-    size: int
-    received_at: float
-    request_body: list[bytes] = []
-    request_ended: int = 0
-    response_fields: Fields = {}
-    response_body: list[bytes] = []
-    marks: list[tuple[int, int]] = []
-    status: int = 0
-    ended: int = 0
-    first_token: int = 0
-    outcome: str = "ok"
-    collector: str = "spool"
-
-
 def finder(names: Iterable[str]) -> Callable[[bytes], Fields]:
     """A function that picks these headers out of a complete head, given without its blank line.
 
-    One pass at C speed; the look-ahead on first letters skips most lines at once. The head must
-    have passed a strict parser: no folding, no bare LF, no space before the colon.
+    One pass at C speed; the look-ahead on first letters skips most lines at once, and a line is held
+    only against names that begin as it does. The head must have passed a strict parser: no folding,
+    no bare LF, no space before the colon.
     """
-    unique = sorted({name.lower() for name in names})
-    letters = "".join(sorted({letter for name in unique for letter in (name[0], name[0].upper())}))
-    choice = "|".join(map(re.escape, unique))
-    pattern = rf"\r\n(?=[{re.escape(letters)}])((?i:{choice})):[ \t]*([^\r\n]*)"
+    by_letter: dict[str, list[str]] = {}
+    for name in sorted({name.lower() for name in names}):
+        by_letter.setdefault(name[0], []).append(re.escape(name[1:]))
+    letters = "".join(re.escape(letter + letter.upper()) for letter in by_letter)
+    choice = "|".join(
+        f"[{re.escape(letter + letter.upper())}](?i:{'|'.join(rests)})" for letter, rests in by_letter.items()
+    )
+    pattern = rf"\n(?=[{letters}])({choice}):[ \t]*([^\r]*)"
     findall = re.compile(pattern.encode("latin-1")).findall
 
     def find(head: bytes) -> Fields:
@@ -132,6 +102,7 @@ class Admission:
         self.max_body_bytes = settings.max_body_bytes
         self.in_flight = 0  # requests awaiting their answer, sampled or not
         self.observing = 0
+        self._worker = worker
         self._taken = 0  # captured bytes ever; the sink knows how many were released
         self._sink, self._draw = sink, draw
         self._max_bytes = settings.max_queue_bytes
@@ -146,7 +117,12 @@ class Admission:
         self._keys = tuple((name.lower().encode(), spellings(name)) for name in keys)
         self._boosts = settings.boosts
         names = captured_names(settings)
-        self._find = finder({*names, *keys, MARKER, *NO_LOG, _CODING.decode(), *boost_headers(settings)})
+        found = {*names, *keys, MARKER, *NO_LOG, _CODING.decode(), *boost_headers(settings)}
+        self._find = finder(found)
+        self._captured = frozenset(name.encode("latin-1") for name in names)
+        self._special = _SPECIAL.union(name.lower().encode("latin-1") for name in found) - (
+            self._captured - _SPECIAL
+        )
         self.response_fields = finder(_RESPONSE_CAPTURED)
         self._half_items = settings.max_queue_items * _WATERMARK
         self._half_bytes = settings.max_queue_bytes * _WATERMARK
@@ -163,32 +139,44 @@ class Admission:
             self.cells[_UNSUPPORTED] += 1
             return None
         head = data[: data.find(b"\r\n\r\n")]
-        # Most requests end in the next lines, so they are spared the search for all fields.
-        if head.partition(_MARKED_AS_SENT)[1]:
-            self.cells[_MARKED] += 1
-            return None
         fraction = self._switches[0]
         if self._boosts and fraction:
             fraction = self._boosted(head, fraction)
-        position = self._where(head) if fraction else 1.0
-        if position >= fraction:
-            self.cells[_NOT_SAMPLED] += 1
-            return None
+        position = 0.0
+        if fraction < 1.0:
+            # Most requests end in the next lines, so they are spared the search for all fields.
+            if head.partition(_MARKED_AS_SENT)[1]:
+                self.cells[_MARKED] += 1
+                return None
+            position = self._where(head) if fraction else 1.0
+            if position >= fraction:
+                self.cells[_NOT_SAMPLED] += 1
+                return None
         fields = self._find(head)
-        special = not _SPECIAL.isdisjoint(fields)
+        special = not self._special.isdisjoint(fields)
         if special and _MARKER in fields:
             self.cells[_MARKED] += 1
             return None
+        if fraction >= 1.0:  # everything is sampled: the key is only looked up, never searched for
+            position = self._where_in(fields)
+        return self._begin(head, fields, fraction, position, began, special=special)
+
+    def _begin(
+        self, head: bytes, fields: Fields, fraction: float, position: float, began: int, *, special: bool
+    ) -> Exchange | None:
+        """The exchange of a sampled request, unless a bound or its sender is against it."""
         self.cells[_SAMPLED] += 1
         threshold = fraction * self._keep()
         reason = self._full() or ("thinned" if position >= threshold else special and _refusal(fields))
         if reason:
             self.cells[_DROPS[reason]] += 1
             return None
+        if special:
+            fields = {name: value for name, value in fields.items() if name in self._captured}
         self.observing += 1
         size = len(head)
         self._taken += size
-        return Exchange(_target(head), fields, threshold, began, self.in_flight, size, time())
+        return Exchange(path_of(head), fields, threshold, began, self.in_flight, size, time(), self._worker)
 
     def grow(self, exchange: Exchange, count: int, message_bytes: int) -> Exchange | None:
         """Account for `count` more captured bytes of a message of so many; None where that is too much."""
@@ -224,13 +212,23 @@ class Admission:
                 fields = self._find(head) if fields is None else fields
                 value = fields.get(key)
             if value:
-                # All requests of a trace, on every replica, share its trace id (W3C traceparent).
-                return self._position(value[3:35] if key == b"traceparent" else value.rstrip())
+                return self._hashed(key, value)
         self.cells[_UNKEYED] += 1
         return self._draw()
 
+    def _where_in(self, fields: Fields) -> float:
+        for key, _ in self._keys:
+            if value := fields.get(key):
+                return self._hashed(key, value)
+        self.cells[_UNKEYED] += 1
+        return self._draw()
+
+    def _hashed(self, key: bytes, value: bytes) -> float:
+        # All requests of a trace, on every replica, share its trace id (W3C traceparent).
+        return self._position(value[3:35] if key == b"traceparent" else value.rstrip())
+
     def _boosted(self, head: bytes, fraction: float) -> float:
-        path, fields = path_of(_target(head)), self._find(head)
+        path, fields = path_of(head).decode("latin-1"), self._find(head)
         for boost in self._boosts:
             if boost.path is not None and boost.path != path:
                 continue
@@ -281,62 +279,26 @@ def captured_names(settings: Settings) -> frozenset[str]:
     return frozenset(names - NEVER_CAPTURED)
 
 
-class Renderer:
-    """Makes the record of an exchange; runs in the writer's thread.
+def numbering(settings: Settings) -> Callable[[Exchange, int], tuple[Exchange, str | None]]:
+    """Numbers an exchange and names its data subject, if its header is configured and sent.
 
-    Header names outside the allow-list, credentials and the query string end here.
+    For the spool; runs in the writer's thread.
     """
+    subject = settings.subject_header.lower().encode() if settings.subject_header else None
 
-    def __init__(self, settings: Settings, stream: str, worker: int) -> None:
-        self._request = {name.encode("latin-1"): name for name in captured_names(settings)}
-        self._response = {name.encode(): name for name in _RESPONSE_CAPTURED}
-        self._subject = settings.subject_header.lower() if settings.subject_header else None
-        self._stream, self._worker = stream, worker
+    def numbered(exchange: Exchange, number: int) -> tuple[Exchange, str | None]:
+        exchange.number = number
+        if subject is None or subject not in exchange.fields:
+            return exchange, None
+        return exchange, _text(exchange.fields[subject])
 
-    def __call__(self, exchange: Exchange, number: int) -> tuple[Capture, str | None]:
-        """The record and its data subject, if its header is configured and sent."""
-        began = exchange.began
-        headers = _kept(exchange.fields, self._request)
-        capture = Capture(
-            id=f"{self._stream}-{number}",
-            number=number,
-            received_at=exchange.received_at,
-            method="POST",
-            path=_path(exchange.target),
-            request_headers=headers,
-            request_body=b"".join(exchange.request_body),
-            status=exchange.status,
-            response_headers=_kept(exchange.response_fields, self._response),
-            response_body=b"".join(exchange.response_body),
-            marks=[((at - began) // 1000, length) for at, length in exchange.marks],
-            duration_us=(exchange.ended - began) // 1000,
-            outcome=exchange.outcome,
-            inclusion_probability=exchange.probability,
-            worker=self._worker,
-            in_flight=exchange.in_flight,
-            request_end_us=(exchange.request_ended - began) // 1000,
-            first_token_us=(exchange.first_token - began) // 1000 if exchange.first_token else 0,
-            collector=exchange.collector,
-        )
-        return capture, headers.get(self._subject) if self._subject else None
-
-
-def _kept(fields: Fields, names: Mapping[bytes, str]) -> dict[str, str]:
-    return {names[name]: value.rstrip().decode("latin-1") for name, value in fields.items() if name in names}
+    return numbered
 
 
 def _text(value: bytes) -> str:
     return value.rstrip().decode("latin-1")
 
 
-def _target(head: bytes) -> bytes:
-    """The target of a POST."""
-    return head[5 : head.find(b" ", 5)]
-
-
-def path_of(target: bytes) -> str:
-    """The path of a request target; a query string may carry a key and is never kept."""
-    return target.partition(b"?")[0].decode("latin-1")
-
-
-_path = lru_cache(maxsize=64)(path_of)
+def path_of(head: bytes) -> bytes:
+    """The path of a POST; a query string may carry a key and is never kept."""
+    return head[5 : head.find(b" ", 5)].partition(b"?")[0]

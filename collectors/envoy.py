@@ -15,10 +15,10 @@ from typing import Any
 
 import grpc
 
-from collectors.admission import Exchange
 from collectors.envoy_messages import SERVICE, ProcessingRequest, fields
 from collectors.intake import Intake, head
 from collectors.serving import authorized, grpc_server
+from collectors.wire import Exchange
 
 _CALLS = 1024
 _MESSAGE_BYTES = 1 << 20  # Envoy sends what it read from a socket, far less at a time

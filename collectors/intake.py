@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from collectors.admission import Admission, Exchange
+from collectors.admission import Admission
 from collectors.counters import CELL, EVERY_DROPPED, EVERY_EXCLUDED
+from collectors.wire import Exchange
 
 _NANO = 1e9
 _DROPS = {reason: CELL[f"dropped:{reason}"] for reason in EVERY_DROPPED}
@@ -63,10 +64,7 @@ class Intake:
         ):
             exchange.request_body, exchange.response_body = [told.request], [told.response]
             exchange.request_ended = began
-            exchange.response_fields = {
-                name.encode("latin-1", "replace"): value.encode("latin-1", "replace")
-                for name, value in told.response_headers.items()
-            }
+            exchange.response_fields = self.admission.response_fields(head("", "", told.response_headers))
             exchange.status = told.status
             exchange.ended = began + int((told.duration_seconds or 0.0) * _NANO)
             if told.first_token_seconds:

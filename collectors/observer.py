@@ -14,13 +14,15 @@ from typing import Any
 
 import httptools
 
-from collectors.admission import Admission, Exchange, finder
+from collectors.admission import Admission, finder
 from collectors.counters import CELL, UNOBSERVED
+from collectors.wire import Exchange
 
 MAX_HEAD_BYTES = 1 << 16
 _BEGIN, _HEADERS, _DONE = object(), object(), object()
 _FINAL = 200  # statuses below are interim
-_WHOLE_REQUEST, _WHOLE_ANSWER = 4, 3  # events of a message with a body that came in one read
+# Events of a message with a body that came in one read.
+_WHOLE_REQUEST, _WHOLE_ANSWER, _WHOLE_UNKEPT_ANSWER = 4, 3, 2
 _H = ord("H")  # no other method begins with it
 _framing = finder(("content-length", "transfer-encoding"))
 _STOPS = {reason: CELL[f"unobserved:{reason}"] for reason in UNOBSERVED}
@@ -36,18 +38,24 @@ _DROP = {
 class _Tape:
     """What llhttp calls: events of one read, in order. Bodies are bytes, statuses int."""
 
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-        append = self.events.append
+    def __init__(self, events: list[Any]) -> None:
+        self.append = append = events.append
         self.on_headers_complete: Callable[[], None] = partial(append, _HEADERS)
-        self.on_body = append
         self.on_message_complete = partial(append, _DONE)
 
 
-class _RequestTape(_Tape):
-    def __init__(self) -> None:
-        super().__init__()
-        self.on_message_begin = partial(self.events.append, _BEGIN)
+class _KeepingTape(_Tape):
+    """With bodies; without this callback the parser does not even make bytes objects of them."""
+
+    def __init__(self, events: list[Any]) -> None:
+        super().__init__(events)
+        self.on_body = self.append
+
+
+class _RequestTape(_KeepingTape):
+    def __init__(self, events: list[Any]) -> None:
+        super().__init__(events)
+        self.on_message_begin = partial(self.append, _BEGIN)
 
 
 class Observer:
@@ -63,8 +71,10 @@ class Observer:
         "_cells",
         "_collector",
         "_exchange",
+        "_feed_answer",
+        "_feed_kept",
         "_feed_request",
-        "_feed_response",
+        "_feed_unkept",
         "_head",
         "_head_open",
         "_is_head_request",
@@ -97,10 +107,14 @@ class Observer:
         self._response_head = b""  # of a sampled exchange, while it is incomplete
         self._answer_head = b""  # of the last final answer to a sampled exchange
         self._status = 0  # of the final answer, once its head is complete
-        requests, responses = _RequestTape(), _Tape()
-        self._requests, self._responses = requests.events, responses.events
-        self._feed_request = httptools.HttpRequestParser(requests).feed_data
-        self._feed_response = _response_feed(responses)
+        self._requests: list[Any] = []
+        self._responses: list[Any] = []
+        self._feed_request = httptools.HttpRequestParser(_RequestTape(self._requests)).feed_data
+        # One parser for answers that are kept and one for the others: both stand between two messages
+        # when an answer begins. The first is made when it is needed.
+        self._feed_unkept = _response_feed(_Tape(self._responses))
+        self._feed_kept: Callable[[bytes], None] | None = None
+        self._feed_answer: Callable[[bytes], None] | None = None  # of the answer that has begun
 
     def request(self, data: bytes, now: int) -> bool:
         """One read from the client; whether it completed a request's head."""
@@ -198,34 +212,51 @@ class Observer:
         if self._is_head_request:
             self._skip_head(data)
             return
+        exchange = self._exchange
+        feed = self._feed_answer
+        if feed is None:
+            self._feed_answer = feed = self._feed_unkept if exchange is None else self._keeping()
         try:
-            self._feed_response(data)
+            feed(data)
         except httptools.HttpParserUpgrade:
             self._switch()
             return
         except httptools.HttpParserError:
             self.stop("unparseable")
             return
-        exchange = self._exchange
         events = self._responses
-        if len(events) == _WHOLE_ANSWER and events[2] is _DONE and not self._status and not self.in_request:
-            # The common case, without the loop over events.
+        count = len(events)
+        # The common cases, without the loop over events.
+        if exchange is None:
+            if not count:
+                return  # the middle of an answer that nobody keeps
+            if (
+                count == _WHOLE_UNKEPT_ANSWER
+                and events[1] is _DONE
+                and not self._status
+                and events[0] >= _FINAL
+            ):
+                self._answered(None, now, 0)
+            else:
+                self._response_events(None, data, now)
+        elif count == _WHOLE_ANSWER and events[2] is _DONE and not self._status and not self.in_request:
             self._answer_whole(exchange, data, now)
-        elif exchange is None and events and type(events[0]) is bytes and type(events[-1]) is bytes:
-            pass  # the middle of an answer that nobody keeps
         else:
             self._response_events(exchange, data, now)
         events.clear()
 
-    def _answer_whole(self, exchange: Exchange | None, data: bytes, now: int) -> None:
+    def _keeping(self) -> Callable[[bytes], None]:
+        """The feed for an answer that is kept."""
+        if self._feed_kept is None:
+            self._feed_kept = _response_feed(_KeepingTape(self._responses))
+        return self._feed_kept
+
+    def _answer_whole(self, exchange: Exchange, data: bytes, now: int) -> None:
         """Head, body and end of the final answer in one read; interim ones have no body."""
-        length = 0
-        if exchange is not None:
-            status, body, _ = self._responses
-            self._final_head(exchange, status, data)
-            exchange.response_body.append(body)
-            length = len(body)
-        self._answered(exchange, now, length)
+        status, body, _ = self._responses
+        self._final_head(exchange, status, data)
+        exchange.response_body.append(body)
+        self._answered(exchange, now, len(body))
 
     def _response_events(self, exchange: Exchange | None, data: bytes, now: int) -> None:
         length = 0
@@ -270,6 +301,7 @@ class Observer:
     def _answered(self, exchange: Exchange | None, now: int, length: int) -> None:
         """The final answer is complete."""
         self._status = 0
+        self._feed_answer = None
         self.awaiting = self._may_switch = False
         self._admission.in_flight -= 1
         if exchange is None:
@@ -309,6 +341,7 @@ class Observer:
         if self._admission.grow(exchange, count, self._message_bytes):
             return exchange
         self._exchange = None
+        self._message_bytes = 0
         return None
 
     def _drop(self, exchange: Exchange, reason: str) -> None:
@@ -357,9 +390,11 @@ def _response_feed(tape: _Tape) -> Callable[[bytes], None]:
     """The response parser's feed; statuses go on the tape in place of the header marker."""
 
     def headers_complete() -> None:
-        tape.events.append(parser.get_status_code())
+        append(status_code())
 
     tape.on_headers_complete = headers_complete
+    append = tape.append
     parser = httptools.HttpResponseParser(tape)
+    status_code = parser.get_status_code
     feed: Callable[[bytes], None] = parser.feed_data
     return feed

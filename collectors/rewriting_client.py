@@ -39,7 +39,7 @@ class RewritingClient(Client):
             if b"\n\r\n" not in data and b"\n\n" not in data and len(data) <= MAX_HEAD_BYTES:
                 self._held = data
                 return
-        self.splicer.seen.append((self, data, began, True))
+        self.splicer.seen.append((self, data, began, monotonic_ns() - began))
         self.splicer.observe()
         rewritten = with_host(data, self.splicer.host_value) if at_head else data
         if self.observer is None or not self.observer.following or rewritten is None:

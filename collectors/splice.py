@@ -27,6 +27,12 @@ from collectors.settings import Settings
 _HIGH_WATER = 1 << 18
 _LINGER_SECONDS = 2.0
 _RESET = struct.pack("ii", 1, 0)
+# Reads are observed in batches: of so many, or as old as this, or at once where one is large, since
+# what waits is held in memory.
+_BATCH = 64
+_BATCH_SECONDS = 0.005
+_LARGE_READ = 1 << 14
+_ANSWER = -1  # in place of the nanoseconds that a read from the client took on its way
 _CONNECTIONS = CELL["gauge:connections"]
 
 
@@ -48,7 +54,8 @@ class Splicer:
         self.host_value = settings.host_value
         self._settings, self._tls = settings, upstream_tls
         self.overhead = Overhead()
-        self.seen: list[tuple[Client, bytes, int, bool]] = []  # (client, data, time, whether it is a request)
+        self.seen: list[tuple[Client, bytes, int, int]] = []  # (client, data, time, _ANSWER or nanoseconds)
+        self._timed = False
 
     async def connect(self, client: Client) -> None:
         """Connect `client` to the upstream, resolving its name anew, or tell it why not."""
@@ -72,27 +79,37 @@ class Splicer:
         self.cells[CELL[f"upstream:{reason}"]] += 1
 
     def observe_later(self) -> None:
-        """Have `seen` observed when this turn's writes are out: uvloop flushes them before callbacks.
+        """Have `seen` observed within `_BATCH_SECONDS`; by one timer, however many batches come first.
 
-        Nobody waits for the observer, and in a batch its code stays in the processor's cache.
+        Nobody waits for the observer, and in a batch its code stays in the processor's cache: at the
+        pace of a stream, a wake-up per event costs more than the event's observation.
         """
+        if not self._timed:
+            self._timed = True
+            self.loop.call_later(_BATCH_SECONDS, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        self._timed = False
+        self.observe()
+
+    def observe_soon(self) -> None:
+        """Have `seen` observed after the reads of this turn."""
         self.loop.call_soon(self.observe)
 
     def observe(self) -> None:
         """Observe what was seen, in order; everything in it was forwarded by now."""
         seen, self.seen = self.seen, []
-        now = monotonic_ns()
-        for client, data, at, is_request in seen:
+        for client, data, at, took in seen:
             observer = client.observer
             if observer is None:  # connections that carry nothing cost no parsers
                 observer = client.observer = Observer(self.admission)
             if not observer.following:
                 continue
             try:
-                if not is_request:
+                if took < 0:
                     observer.response(data, at)
                 elif observer.request(data, at):
-                    self.overhead.spent(now - at + client.debt)
+                    self.overhead.spent(took + client.debt)
                     client.debt = 0
             except Exception:  # noqa: BLE001  whatever goes wrong in observation stays there
                 observer.stop("observer_error")
@@ -153,9 +170,13 @@ class Client(asyncio.Protocol):
             return
         send(data)
         splicer = self.splicer
-        if not splicer.seen:
+        seen = splicer.seen
+        seen.append((self, data, began, monotonic_ns() - began))
+        count = len(seen)
+        if count == 1:
             splicer.observe_later()
-        splicer.seen.append((self, data, began, True))
+        if count == _BATCH or len(data) > _LARGE_READ:
+            splicer.observe_soon()
 
     def _wait(self, data: bytes) -> None:
         """Keep one read until the upstream is connected; after a failed connect, say so."""
@@ -311,9 +332,13 @@ class Upstream(asyncio.Protocol):
         if client is None:
             return
         splicer = self._splicer
-        if not splicer.seen:
+        seen = splicer.seen
+        seen.append((client, data, now, _ANSWER))
+        count = len(seen)
+        if count == 1:
             splicer.observe_later()
-        splicer.seen.append((client, data, now, False))
+        if count == _BATCH or len(data) > _LARGE_READ:
+            splicer.observe_soon()
 
     def eof_received(self) -> bool:
         self._ended = True

@@ -16,6 +16,7 @@ import re
 import secrets
 import threading
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,7 +24,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from collectors.wire import Capture, Counters, Record, Seal, subject_tag
+from collectors.wire import Counters, Exchange, Record, Seal, subject_tag
 from monitor.errors import ConfigError, ForeignSpool, StoreError
 
 KEY_BYTES = 32
@@ -167,7 +168,7 @@ class Writer(Generic[Item]):
         key: bytes,
         limits: Limits,
         *,
-        render: Callable[[Item, int], tuple[Capture, str | None]],
+        render: Callable[[Item, int], tuple[Record | Exchange, str | None]],
         account: Callable[[bool], Counters],
         lost: Callable[[str, int], None],
         wrote: Callable[[int], None],
@@ -261,7 +262,7 @@ class Writer(Generic[Item]):
             self._inherited.clear()
             self._last_account = account
 
-    def _frame(self, record: Record, subject: str | None = None) -> bytes:
+    def _frame(self, record: Record | Exchange, subject: str | None = None) -> bytes:
         frame = self._seal.frame(record, self._sequence, subject_tag(self._key, subject) if subject else 0)
         self._sequence += 1
         return frame
@@ -269,7 +270,7 @@ class Writer(Generic[Item]):
     def _append(self, frames: list[bytes], bound: int) -> tuple[int, str]:
         """Write the frames that fit, whole; how many, and why not the rest (the newest)."""
         room = bound - self.used
-        fitting = sum(total <= room for total in accumulate(map(len, frames)))
+        fitting = bisect_right(list(accumulate(map(len, frames))), room)
         now = time.monotonic()
         if now < self._due["retry"]:
             return 0, "spool_error"

@@ -1,4 +1,7 @@
-"""What travels in the spool: three records, the frame around them and the seal. Pure.
+"""What travels in the spool: its records, the frame around them and the seal. Pure.
+
+The sidecar writes an `Exchange` as it saw it, and `Seal.open` makes a `Capture` of it: what the
+reader can do costs production nothing.
 
 A stream is what one worker incarnation writes. Its frames are
 
@@ -125,9 +128,74 @@ class Gap(msgspec.Struct, frozen=True, array_like=True, tag="gap1"):
     since: float = 0.0
 
 
+Fields = dict[bytes, bytes]
+"""Headers of interest by lower-case name; of repeated ones the last."""
+
+
+class Exchange(msgspec.Struct, gc=False, array_like=True, tag="exchange1"):
+    """One exchange while it is observed, queued and in the spool; a reader gets a `Capture`.
+
+    `path` is without the query and `fields` are of the allow-list. `size` is what it holds in memory,
+    bytes. Times are monotonic nanoseconds, `received_at` is UNIX seconds. `marks` are (time, body bytes)
+    per read of the answer; records of other tools have no reads, they may say when the first token came
+    (0 = unknown). A struct, because its fields are set at a third of a plain class's cost; without the
+    garbage collector, because nothing in it can form a cycle.
+    """
+
+    path: bytes
+    fields: Fields
+    probability: float
+    began: int
+    in_flight: int
+    size: int
+    received_at: float
+    worker: int
+    request_body: list[bytes] = []
+    request_ended: int = 0
+    response_fields: Fields = {}
+    response_body: list[bytes] = []
+    marks: list[tuple[int, int]] = []
+    status: int = 0
+    ended: int = 0
+    first_token: int = 0
+    outcome: str = "ok"
+    collector: str = "spool"
+    number: int = 0
+
+
+def capture_of(exchange: Exchange, stream: str) -> Capture:
+    """The record that readers get of an exchange of this stream."""
+    began = exchange.began
+    return Capture(
+        id=f"{stream}-{exchange.number}",
+        number=exchange.number,
+        received_at=exchange.received_at,
+        method="POST",
+        path=exchange.path.decode("latin-1"),
+        request_headers=_text(exchange.fields),
+        request_body=b"".join(exchange.request_body),
+        status=exchange.status,
+        response_headers=_text(exchange.response_fields),
+        response_body=b"".join(exchange.response_body),
+        marks=[((at - began) // 1000, length) for at, length in exchange.marks],
+        duration_us=(exchange.ended - began) // 1000,
+        outcome=exchange.outcome,
+        inclusion_probability=exchange.probability,
+        worker=exchange.worker,
+        in_flight=exchange.in_flight,
+        request_end_us=(exchange.request_ended - began) // 1000,
+        first_token_us=(exchange.first_token - began) // 1000 if exchange.first_token else 0,
+        collector=exchange.collector,
+    )
+
+
+def _text(fields: Fields) -> dict[str, str]:
+    return {name.decode("latin-1"): value.rstrip().decode("latin-1") for name, value in fields.items()}
+
+
 Record = Capture | Counters
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+_decoder: msgspec.msgpack.Decoder[Record | Exchange] = msgspec.msgpack.Decoder(Record | Exchange)
 
 
 class Header(NamedTuple):
@@ -169,13 +237,14 @@ class Seal:
     """Seals and opens the frames of one stream under the spool's key (32 bytes)."""
 
     def __init__(self, key: bytes, stream: str) -> None:
+        self._stream = stream
         derived = blake2b(stream.encode(), digest_size=32, key=key, person=b"tailgate-spool-1")
         self._aead = AESGCM(derived.digest())
 
-    def frame(self, record: Record, sequence: int, subject: int = 0) -> bytes:
+    def frame(self, record: Record | Exchange, sequence: int, subject: int = 0) -> bytes:
         """One frame, ready to append."""
         payload = _encoder.encode(record)
-        kind = CAPTURE if type(record) is Capture else COUNTERS
+        kind = COUNTERS if type(record) is Counters else CAPTURE
         head = _UNCHECKED.pack(MAGIC, VERSION, kind, len(payload) + _TAG_BYTES, sequence, subject)
         head += _CHECK.pack(crc32(head))
         return head + self._aead.encrypt(sequence.to_bytes(12, "big"), payload, head)
@@ -184,6 +253,7 @@ class Seal:
         """The record of one frame; BadInput where it was damaged or sealed under another key."""
         try:
             payload = self._aead.decrypt(header.sequence.to_bytes(12, "big"), sealed, pack_header(header))
-            return _decoder.decode(payload)
+            record = _decoder.decode(payload)
         except (InvalidTag, msgspec.DecodeError) as error:
             raise BadInput("spool_corrupt", f"frame {header.sequence}: seal broken or not msgpack") from error
+        return capture_of(record, self._stream) if isinstance(record, Exchange) else record

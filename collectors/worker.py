@@ -15,13 +15,13 @@ from pathlib import Path
 
 import uvloop
 
-from collectors.admission import Admission, Exchange, Renderer
+from collectors.admission import Admission, numbering
 from collectors.counters import CELL, EVERY_DROPPED, EVERY_EXCLUDED, UNOBSERVED, Board, by_reason
 from collectors.rewriting_client import RewritingClient
 from collectors.settings import Settings
 from collectors.splice import Client, Splicer
 from collectors.spool import Limits, Writer
-from collectors.wire import Counters
+from collectors.wire import Counters, Exchange
 
 # The writer thread computes; with the default of 5 ms the loop would wait that long for the GIL.
 _SWITCH_SECONDS = 0.0002
@@ -80,7 +80,7 @@ class Worker:
             stream,
             key,
             Limits(settings.spool_max_bytes, settings.spool_max_age_seconds, settings.spool_sync_seconds),
-            render=Renderer(settings, stream, index),
+            render=numbering(settings),
             account=account_now,
             lost=self._lost,
             wrote=self._wrote,

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.admission import Admission, Exchange, Renderer, path_of
+from collectors.admission import Admission, numbering, path_of
 from collectors.counters import CELL, DROPPED, EXCLUDED, Board
 from collectors.observer import Observer
 from collectors.settings import Boost, Settings
+from collectors.wire import Capture, Exchange, capture_of
 from monitor.sampling import position
 from tests.collectors.harness import answer, chunked, request
 
@@ -52,6 +53,12 @@ class Bench:
                 feed(data, now * 1000)
         return self
 
+    def captures(self) -> list[Capture]:
+        """What a reader of the spool would get."""
+        numbered = numbering(self.settings)
+        exchanges = [numbered(item, number)[0] for number, item in enumerate(self.sink.items, 1)]
+        return [capture_of(exchange, "w0-a") for exchange in exchanges]
+
     def count(self, name: str) -> int:
         return self.board.total(name)
 
@@ -65,15 +72,14 @@ def test_an_exchange_in_any_pieces_is_the_same_exchange() -> None:
     ask = request(b'{"a": 1}', headers=["X-Request-Id: r1", "Content-Type: application/json"])
     reply = answer(headers=["Transfer-Encoding: chunked"]).replace(b"Content-Length: 12\r\n", b"")
     reply = reply.partition(b"{")[0] + chunked(b"ab", b"cde")
-    render = Renderer(Settings(upstream=("a", 1), spool=""), "w0-a", 0)
-    whole = render(Bench().play((">", ask), ("<", reply)).sink.items[0], 1)[0]
+    whole = Bench().play((">", ask), ("<", reply)).captures()[0]
     assert whole.request_body == b'{"a": 1}'
     assert whole.response_body == b"abcde"
     assert whole.request_headers == {"x-request-id": "r1", "content-type": "application/json"}
     for size in (1, 2, 3, 7):
         pieces = [(">", ask[i : i + size]) for i in range(0, len(ask), size)]
         pieces += [("<", reply[i : i + size]) for i in range(0, len(reply), size)]
-        part = render(Bench().play(*pieces).sink.items[0], 1)[0]
+        part = Bench().play(*pieces).captures()[0]
         assert (part.request_body, part.response_body, part.request_headers, part.response_headers) == (
             whole.request_body, whole.response_body, whole.request_headers, whole.response_headers,
         )  # fmt: skip
@@ -89,7 +95,7 @@ def test_marks_are_the_times_of_the_reads() -> None:
 
 
 def test_the_query_is_cut_and_the_path_kept() -> None:
-    assert path_of(b"/v1/completions?api-key=secret") == "/v1/completions"
+    assert path_of(b"POST /v1/completions?api-key=secret HTTP/1.1") == b"/v1/completions"
 
 
 @pytest.mark.parametrize(("key", "header"), [(b"s7", "X-Session: s7"), (b"r1", "X-Request-Id: r1")])
@@ -129,6 +135,38 @@ def test_without_a_key_the_draw_decides_and_is_counted() -> None:
 def test_boosts_look_at_the_head_alone(boost: Boost, headers: Sequence[str], sampled: int) -> None:
     bench = Bench(draw=0.5, fraction=0.01, boosts=(boost,)).play((">", request(headers=headers)))
     assert bench.count("sampled") == sampled
+
+
+def test_fields_that_only_admission_looks_at_are_not_kept() -> None:
+    boost = Boost(1.0, header="X-Team")
+    head = ["x-team: secret", "x-litellm-enable-message-redaction: false", "x-session-id: s1"]
+    bench = Bench(boosts=(boost,)).play((">", request(headers=head)), ("<", OK))
+    assert bench.captures()[0].request_headers == {"x-session-id": "s1"}
+
+
+@pytest.mark.parametrize("mark", ["x-tailgate-mirror: 1", "X-Tailgate-Mirror: 1"])
+@pytest.mark.parametrize("fraction", [0.999, 1.0])
+def test_what_is_marked_is_excluded_and_nothing_else(mark: str, fraction: float) -> None:
+    bench = Bench(fraction=fraction).play((">", request(headers=["x-request-id: r1", mark])))
+    assert (bench.count("excluded:marked"), bench.count("sampled")) == (1, 0)
+
+
+def test_answers_are_kept_and_passed_over_in_turn_on_one_connection() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    bench = Bench()
+    for fraction, text in ((0.0, b"no"), (1.0, b"yes"), (0.0, b"not"), (1.0, b"yes!")):
+        bench.board.fraction = fraction
+        bench.play((">", request()), ("<", head), ("<", chunked(text)[:4]), ("<", chunked(text)[4:]))
+    assert [capture.response_body for capture in bench.captures()] == [b"yes", b"yes!"]
+    assert (bench.observer.following, bench.observer.awaiting, bench.admission.in_flight) == (True, False, 0)
+
+
+def test_an_exchange_that_grew_too_large_ends_and_the_next_one_is_kept() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n"
+    bench = Bench(max_body_bytes=20).play((">", request(b"x")), ("<", head + b"y" * 30), ("<", b"y" * 10))
+    bench.play((">", request(b"x")), ("<", OK))
+    assert [capture.response_body for capture in bench.captures()] == [OK.partition(b"\r\n\r\n")[2]]
+    assert (bench.count("dropped:too_large"), bench.admission.in_flight) == (1, 0)
 
 
 def test_above_the_watermark_the_sample_is_thinned_by_a_recorded_probability() -> None:
@@ -205,7 +243,6 @@ def test_a_clock_that_is_set_back_changes_no_duration(monkeypatch: pytest.Monkey
     clock = iter([2e9, 1e9])
     monkeypatch.setattr("collectors.admission.time", lambda: next(clock))
     bench = Bench().play((">", request()), ("<", OK), (">", request()), ("<", OK))
-    render = Renderer(bench.settings, "w0-a", 0)
-    captures = [render(item, number)[0] for number, item in enumerate(bench.sink.items, 1)]
+    captures = bench.captures()
     assert [capture.received_at for capture in captures] == [2e9, 1e9]
     assert [capture.duration_us for capture in captures] == [1, 1]

@@ -10,6 +10,7 @@ from collectors.wire import (
     HEADER_BYTES,
     Capture,
     Counters,
+    Exchange,
     Header,
     Seal,
     pack_header,
@@ -37,6 +38,22 @@ def test_a_sealed_frame_opens_to_the_same_record(record: Capture | Counters) -> 
     assert header is not None
     assert (header.sequence, header.subject, header.length) == (7, 9, len(frame) - HEADER_BYTES)
     assert Seal(KEY, "w0-a").open(header, frame[HEADER_BYTES:]) == record
+
+
+def test_a_sealed_exchange_opens_to_its_capture() -> None:
+    exchange = Exchange(
+        b"/v1/completions", {b"x-request-id": b"r1 "}, 0.5, 1_000_000, 2, 9, 7.5, 1,
+        request_body=[b"a", b"b"], request_ended=1_004_000, response_fields={b"content-type": b"text/plain"},
+        response_body=[b"c", b"de"], marks=[(1_010_000, 1), (1_020_999, 2)], status=200, ended=1_030_000, number=4,
+    )  # fmt: skip
+    frame = Seal(KEY, "w1-a").frame(exchange, 7)
+    header = unpack_header(frame)
+    assert header is not None
+    assert header.kind == CAPTURE
+    assert Seal(KEY, "w1-a").open(header, frame[HEADER_BYTES:]) == Capture(
+        "w1-a-4", 4, 7.5, "POST", "/v1/completions", {"x-request-id": "r1"}, b"ab",
+        200, {"content-type": "text/plain"}, b"cde", [(10, 1), (20, 2)], 30, "ok", 0.5, 1, 2, 4,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("key", "stream"), [(b"x" * 32, "w0-a"), (KEY, "w0-b")])

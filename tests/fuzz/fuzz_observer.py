@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from collectors.admission import Admission, Renderer
+from collectors.admission import Admission
 from collectors.counters import DROPPED, Board
 from collectors.observer import Observer
 from collectors.rewriting import with_host
 from collectors.settings import Boost, Settings
+from collectors.wire import capture_of
 from tests.fuzz.sink import Sink
 
 COVERS: Final = ("collectors.observer", "collectors.rewriting")
@@ -105,8 +106,7 @@ def _check(board: Board, admission: Admission, sink: Sink) -> None:
         raise AssertionError("an ended connection still counts as in flight")
     if admission.held != sum(item.size for item in sink.items):
         raise AssertionError("memory is not accounted for")
-    render = Renderer(SETTINGS, "w0-a", 0)
-    for number, item in enumerate(sink.items, 1):
-        capture, _ = render(item, number)
+    for item in sink.items:
+        capture = capture_of(item, "w0-a")
         if sum(length for _, length in capture.marks) != len(capture.response_body):
             raise AssertionError("marks do not cover the body")

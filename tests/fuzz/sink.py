@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collectors.admission import Exchange
+from collectors.wire import Exchange
 
 
 class Sink:

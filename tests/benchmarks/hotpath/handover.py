@@ -10,10 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from collectors.admission import Exchange
 from collectors.counters import Board
 from collectors.settings import Settings
 from collectors.spool import load_key, new_stream
+from collectors.wire import Exchange
 from collectors.worker import Worker
 
 COUNT, PER_SECOND, BODY_BYTES = 2_000, 500, 4_000
