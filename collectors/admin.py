@@ -144,8 +144,10 @@ class Admin:
             if not hmac.compare_digest(given.encode(), self._token.encode()):
                 return _error(401, "bearer token missing or wrong (sidecar.token_env)")
         length = headers.get("content-length", "")
-        if not length.isdigit() or int(length) > _BODY_LIMIT:
-            return _error(413 if length.isdigit() else 411, "send a short JSON body with its length")
+        # RFC 9110, 8.6: digits of ASCII; `²` is a digit to Python and no number.
+        known = length.isascii() and length.isdecimal()
+        if not known or int(length[:9]) > _BODY_LIMIT:
+            return _error(413 if known else 411, "send a short JSON body with its length")
         try:
             fraction = msgspec.json.decode(await reader.readexactly(int(length)), type=Sampling).fraction
         except msgspec.MsgspecError as error:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import uvicorn
 from starlette.applications import Starlette
@@ -327,14 +327,28 @@ def http_server(config: Config, service: Service) -> _Server:
     """The monitor's API, gates and page."""
     app = application(
         service,
+        **guarding(config),
+        pages=pages(service, _switch(config), config.sampling.fraction),
+    )
+    return server_of(app, config.http.listen)
+
+
+class Guarding(TypedDict):
+    """What the port's guard is told."""
+
+    tokens: Tokens
+    loopback: bool
+
+
+def guarding(config: Config) -> Guarding:
+    """Who may read and write, and whether a page on this machine could reach the port under another name."""
+    return Guarding(
         tokens=Tokens(
             secret(config.http.token_env, "http.token_env"),
             secret(config.http.read_token_env, "http.read_token_env"),
         ),
         loopback=is_loopback(host_port(config.http.listen)[0]),
-        pages=pages(service, _switch(config), config.sampling.fraction),
     )
-    return server_of(app, config.http.listen)
 
 
 def server_of(app: Starlette, listen: str) -> _Server:

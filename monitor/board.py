@@ -19,6 +19,7 @@ from prometheus_client.core import (
     StateSetMetricFamily,
 )
 
+from monitor.inert import one_line
 from monitor.records import Arm, Funnel, Verdict
 
 OTHER = "__other__"
@@ -144,7 +145,8 @@ def _route_families(route: str, segments: Segments, board: Board) -> Iterator[Me
     )
     yield verdict
     info = InfoMetricFamily("tailgate_route", "What is compared with what.", labels=["route"])
-    info.add_metric([route], dict(board.info))
+    # What the candidate says of itself is foreign text, and a scrape ends up on other people's screens.
+    info.add_metric([route], {name: one_line(value) for name, value in board.info.items()})
     yield info
     yield from _progress_families(route, board)
     yield from _capacity_families(route, segments, board)

@@ -16,7 +16,8 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -39,6 +40,8 @@ MAX_ANSWER_BYTES = 16 << 20
 _PATHS = {"chat": "/v1/chat/completions", "text_completion": "/v1/completions", "responses": "/v1/responses"}
 _TOKENIZE = "/tokenize"
 CONNECT_SECONDS = 5.0
+_LONGEST_ID: Final = 200
+_VISIBLE: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 # Scoring prompts needs memory outside vLLM's budget (vllm-project/vllm#5907): few at once, and a
 # server that fails on them is left in peace for a while.
 FORCED_AT_ONCE = 2
@@ -127,6 +130,14 @@ class _Reading:
             return Completion(duration_seconds=elapsed, error_type=error_type, error_message=message)
         completion = self._decoder.finish(error_type=error_type, t=elapsed if error_type else None)
         return replace(completion, error_message=message) if message else completion
+
+
+def header_safe(request_id: str) -> str:
+    """A client's id as every server takes it in a header: what is not visible ASCII as `%C3%A9`, and not without end.
+
+    A client may send any byte from 0x80 on (RFC 9110, 5.5), and a recorded id may hold a line break.
+    """
+    return quote(request_id[:_LONGEST_ID], safe=_VISIBLE, errors="replace")
 
 
 class Leg:
@@ -233,7 +244,7 @@ class Leg:
             "POST",
             self._urls[path],
             json=body,
-            headers=[*self._headers, ("x-request-id", f"tailgate-{self.arm}-{request_id}")],
+            headers=[*self._headers, ("x-request-id", f"tailgate-{self.arm}-{header_safe(request_id)}")],
             extensions={"timeout": {"connect": CONNECT_SECONDS}},
         )
         response = await self._lanes.handle_async_request(request)

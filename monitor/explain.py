@@ -89,9 +89,20 @@ def _explained(row: SegmentVerdict, culprit: Segment | None) -> SegmentVerdict:
 
 
 def severity(row: SegmentVerdict) -> tuple[object, ...]:
-    """Sort key: unexplained divergence, explained, inconclusive, ok; page first; largest effect first."""
+    """Sort key: unexplained divergence, explained, inconclusive, ok; page first; largest effect first.
+
+    What is only shown is never decided and comes last: before `ok` it would stand for its whole segment.
+    """
     state = _STATES[row.verdict] + (row.explained_by is not None)
-    return (state, _rank(row.level), -(row.effect or 0.0), -(row.evidence or 0.0), row.segment, row.signal)
+    return (
+        row.level not in _RANKS,
+        state,
+        _rank(row.level),
+        -(row.effect or 0.0),
+        -(row.evidence or 0.0),
+        row.segment,
+        row.signal,
+    )
 
 
 def _rank(level: str) -> int:

@@ -6,6 +6,7 @@ HTML escaping is the templates' work; this is about characters that reorder or h
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from typing import Final
@@ -50,3 +51,17 @@ def in_markdown(text: object, limit: int = _NAME) -> str:
         .replace("@", "@\u2060")
         .replace("://", ":\u2060//")
     )
+
+
+def in_json(written: str) -> str:
+    """JSON with its letters, and what a terminal would obey or hide as `\\u202e`, which reads back the same."""
+    if written.isascii():
+        return written
+    return "".join(
+        c if c in _KEPT or unicodedata.category(c) not in _HIDDEN else _escaped(c) for c in written
+    )
+
+
+def _escaped(character: str) -> str:
+    """As JSON escapes it (RFC 8259, 7): beyond the first plane by two surrogates."""
+    return json.dumps(character)[1:-1]

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import cast
+from urllib.parse import quote
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import Metric
@@ -24,6 +25,7 @@ from monitor.board import SEGMENT_LABELS, Board, Gauges, Segments, dimension_of
 from monitor.capabilities import Abilities, Capabilities
 from monitor.errors import ConfigError
 from monitor.exposition import openmetrics as openmetrics_text
+from monitor.inert import one_line
 from monitor.records import Arm, Completion
 from monitor.scoring import Scored
 from monitor.series import within
@@ -49,6 +51,11 @@ def series_estimate(segments: int) -> int:
     gauges = 3 * (2 + 1 + 1) + 3
     counters = 3 + len(SIGNALS)
     return (segments + 2) * (histograms + rows + gauges + counters) + 3 * (len(TOKEN_BUCKETS) + 3) + 200
+
+
+def _exemplar_id(pair_id: str) -> str:
+    """A pair's id as an exemplar carries it: clients choose ids, and readers of exemplars know no quotes."""
+    return quote(pair_id, safe="/:+=@,~", errors="replace")[:80]
 
 
 class Metrics:
@@ -257,7 +264,7 @@ class Metrics:
         """Count one probe; packs beyond the first few share a label, their names come from outside."""
         if len(self._packs) < MAX_PACKS:
             self._packs.add(pack)
-        label = pack if pack in self._packs else "__other__"
+        label = one_line(pack, 80) if pack in self._packs else "__other__"
         self._probe_results.labels(self.route, label, result.replace(" ", "_")).inc()
 
     def redaction_failed(self) -> None:
@@ -292,7 +299,7 @@ class Metrics:
                 self._pairs.labels(self.route, dimension, segment, result).inc()
                 for signal in fired:
                     self._divergences.labels(self.route, dimension, segment, signal).inc(
-                        1, {"pair_id": scored.id[:80]}
+                        1, {"pair_id": _exemplar_id(scored.id)}
                     )
                 if clean:
                     self._observe_latency(dimension, segment, arms)

@@ -7,17 +7,24 @@ the process that owns the evidence (settling.py), or with Kafka the topic that i
 from __future__ import annotations
 
 import asyncio
+import logging
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from monitor.errors import TailgateError
 from monitor.ledger import Outcome
 from monitor.pairing import Paired, Pairing
 from monitor.records import Exchange
 from monitor.settling import Account, Settled
 
+log = logging.getLogger("tailgate.monitor")
+
 IDLE_SECONDS = 1.0
+FAULT = "internal_error"
+"""Why an exchange was not scored on which our own code failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +74,16 @@ class Pipeline:
         await self._queue.put((incoming.account, task))
 
     async def _handle(self, exchange: Exchange) -> Outcome:
-        paired = await self._pairing.pair(exchange)
-        return await asyncio.get_running_loop().run_in_executor(self._scoring, self._judge, paired)
+        try:
+            paired = await self._pairing.pair(exchange)
+            return await asyncio.get_running_loop().run_in_executor(self._scoring, self._judge, paired)
+        except TailgateError:
+            raise
+        except Exception as error:  # noqa: BLE001  read again after a restart, a fault of ours would come for ever
+            place = "".join(traceback.format_tb(error.__traceback__))
+            # Its words may quote the request.
+            log.error("an exchange cannot be scored: %s at\n%s", type(error).__name__, place)
+            return Outcome(exchange.id, exchange.received_at, skipped=FAULT)
 
     async def settle(self) -> None:
         """Settle records in order, for ever; on cancellation make durable what is whole."""

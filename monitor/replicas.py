@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from collectors.spool import load_key
-from monitor.app import entered, housekeeping, http_server, serve, server_of
+from monitor.app import entered, guarding, housekeeping, http_server, serve, server_of
 from monitor.config import Config
 from monitor.evidence_replica import Evidence
 from monitor.http.plain import plain_application
@@ -58,7 +58,8 @@ async def _score(replica: Replica) -> None:
     config = replica.config
     async with AsyncExitStack() as stack:
         scoring = Scoring(replica, *await entered(stack, config))
-        app = plain_application(registry_of(config.route.name, replica.measures), scoring.not_ready)
+        registry = registry_of(config.route.name, replica.measures)
+        app = plain_application(registry, scoring.not_ready, **guarding(config))
         await serve(
             scoring.tasks(), server_of(app, config.http.listen), _nothing_to_reload, scoring.publishing.close
         )

@@ -16,9 +16,21 @@ HINTS = {
     "candidate_context_length": "longer than the candidate's context",
     "endpoint_unsupported": "allow.endpoints decides",
     "expired": "older than spool.max_age_seconds before it could be scored",
+    "internal_error": "a fault of Tailgate's own: the monitor's log says where; please report it",
     "queue_full": "the sidecar's hand-over was full (sidecar.max_queue_*)",
     "spool_full": "spool.max_bytes is used up; is the monitor running?",
 }
+
+STAGES = {
+    "eligible": "requests on the endpoints that are mirrored",
+    "sampled": "chosen by sampling.fraction",
+    "sent": "asked of the candidate",
+    "completed": "the candidate answered without an error",
+    "comparable": "two outcomes to compare; an error of the candidate is one",
+    "scored": "judged, errors of the candidate included",
+    "pending": "on their way",
+}
+"""What the stages of the funnel count, in order."""
 
 
 def reason(verdict: Verdict) -> str:

@@ -16,7 +16,7 @@ FILES = sorted(RESULTS.glob("*.json"))
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     (tmp_path / "speed.json").write_text(
-        json.dumps({"ratio": 1.0849, "runs": [{"rps": 31014.4}], "share": 0.0571})
+        json.dumps({"ratio": 1.0849, "runs": [{"rps": 31014.4}], "share": 0.0571, "by rule, window 200": 3})
     )
     return tmp_path
 
@@ -42,6 +42,7 @@ def test_every_result_says_where_when_and_how(path: Path) -> None:
         ("speed.ratio", "1"),
         ("speed.runs.0.rps", "31,014"),
         ("speed.share", "5.7 %"),
+        ("speed.by rule, window 200", "3"),
     ],
 )
 def test_a_rounded_figure_is_right(results: Path, key: str, text: str) -> None:

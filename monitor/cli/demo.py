@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from monitor.cli.json_out import echo_json
 from monitor.cli.options import format_option
 from monitor.cli.render_live import chosen_rows, print_funnel, print_rows, print_warnings, rows_table
 from monitor.demo import Plan, Sent, Stage, play, raise_stage, result, unexplained
@@ -54,7 +54,7 @@ def command(
             outcome = _watch(console, plan, stage, started)
             _conclude(console, plan, outcome)
             if format_ == "json":
-                click.echo(json.dumps(outcome, ensure_ascii=False, indent=2))
+                echo_json(outcome, indent=2)
             if keep:
                 console.print("still running; Ctrl-C ends it")
                 _sleep_until_interrupted()

@@ -12,10 +12,12 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from monitor.cli.archived import archive_of, archive_options
 from monitor.discovery import Found, Half, Options, discover
 from monitor.errors import UsageError
+from monitor.inert import one_line
 from monitor.slices import Slices, from_files, from_scores, from_store
 
 _HEADINGS = ("signal", "searched", "other half", "floor", "excess, 95 %", "p (Holm)", "news")
@@ -128,7 +130,12 @@ def _print_table(slices: Slices, found: tuple[Found, ...]) -> None:
         excess = f"{interval.lower:+.1%} to {interval.upper:+.1%}"
         numbers = [*(f"{h.rate:.1%} of {h.n}" for h in (f.search, f.confirm)), f"{f.confirm.floor:.1%}"]
         table.add_row(
-            f.segment, f.signal, *numbers, excess, f"{f.p_adjusted:.2g}", "yes" if f.confirmed else "no"
+            Text(one_line(f.segment)),
+            Text(one_line(f.signal)),
+            *numbers,
+            excess,
+            f"{f.p_adjusted:.2g}",
+            "yes" if f.confirmed else "no",
         )
     if found:
         Console().print(table)
@@ -138,15 +145,16 @@ def _print_table(slices: Slices, found: tuple[Found, ...]) -> None:
 def _print_notes(slices: Slices, confirmed: list[Found]) -> None:
     left_out = ", ".join(f"{n} {reason}" for reason, n in slices.skipped.items()) or "none"
     click.echo(
-        f"{slices.rows} scores, skipped: {left_out}; dimensions: {', '.join(slices.dimensions)}", err=True
+        f"{slices.rows} scores, skipped: {left_out}; dimensions: {one_line(', '.join(slices.dimensions), 2000)}",
+        err=True,
     )
     for name in slices.not_dimensions:
-        click.echo(f"{name}: too many values for a dimension, left out", err=True)
+        click.echo(f"{one_line(name)}: too many values for a dimension, left out", err=True)
     if not confirmed:
         click.echo("no slice confirmed as worse than its floor", err=True)
     crosses = {f.cross for f in confirmed if len(f.cross) > 1}
     if crosses:
-        lines = "".join(f"  - [{', '.join(cross)}]\n" for cross in sorted(crosses))
+        lines = "".join(f"  - [{one_line(', '.join(cross))}]\n" for cross in sorted(crosses))
         click.echo(
             f"to watch them, with evidence from zero, add to the configuration:\ncrosses:\n{lines}", err=True
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from itertools import pairwise
@@ -10,6 +9,7 @@ from itertools import pairwise
 import click
 import numpy as np
 
+from monitor.cli.json_out import echo_json
 from monitor.cli.stream_csv import Stream, read_stream
 from monitor.detector import SMALLEST_NULL, WEEK, Bank, Crossing, block_ids
 from monitor.errors import UsageError
@@ -86,7 +86,7 @@ def _print_final(bank: Bank, stream: Stream, time: float) -> None:
 
 def _print(event: str, time: float, key: tuple[str, str], evidence: float) -> None:
     line = {"event": event, "time": time, "segment": key[0], "signal": key[1], "evidence": evidence}
-    click.echo(json.dumps(line, ensure_ascii=False))
+    echo_json(line)
 
 
 def _report_bad_rows(bad: Counter[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from monitor.cli.json_out import echo_json
 from monitor.cli.options import config_from, config_options, format_option
 from monitor.cli.rows import HEAD, cells
 from monitor.cli.score import score_files
@@ -76,7 +76,7 @@ def command(
     rows = chosen_rows(result, segment, signal)
     cases = worst_cases(result, known, rows[0], limit)
     if format_ == "json":
-        click.echo(json.dumps(as_json(segment, rows, cases), ensure_ascii=False, indent=1))
+        echo_json(as_json(segment, rows, cases), indent=1)
     else:
         print_explanation(Console(), result, rows, cases)
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monitor.cli.json_out import echo_json
 from monitor.cli.render_live import print_rows
 from monitor.cli.side_view import difference
 from monitor.cli.source import DEFAULT_URL, get, verdicts
@@ -31,9 +30,7 @@ def explain_live(
     rows = chosen(verdict, segment, signal)
     pairs = _pairs(urls, db, segment, rows[0]["signal"] if signal is None else signal, limit)
     if format_ == "json":
-        click.echo(
-            json.dumps({"segment": segment, "rows": rows, "pairs": pairs}, ensure_ascii=False, indent=1)
-        )
+        echo_json({"segment": segment, "rows": rows, "pairs": pairs}, indent=1)
         return
     console = Console()
     print_rows(console, {**verdict, "segments": rows}, everything=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
+from monitor.cli.json_out import echo_json
 from monitor.cli.source import DEFAULT_URL, post
 from monitor.errors import StoreError, UsageError
 
@@ -34,7 +34,7 @@ def command(db: Path | None, location: str | None, route: str | None, subject: s
             post(url, "/api/v1/subject", {"subject": subject})["pairs"] if db is None else _kept(db, subject)
         )
         for pair in pairs:
-            click.echo(json.dumps(pair, ensure_ascii=False))
+            echo_json(pair)
         return
     if db is None or location is None:
         raise UsageError("give --db and --to, or --subject")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from monitor.cli.json_out import echo_json
 from monitor.cli.options import format_option
 from monitor.cli.render_live import print_capabilities, print_funnel, print_warnings
 from monitor.cli.source import source_options, verdicts
@@ -21,7 +21,7 @@ def command(urls: Sequence[str], db: Path | None, format_: str) -> None:
     """Where every eligible request ended, each in exactly one counted state."""
     for verdict in verdicts(urls, db):
         if format_ == "json":
-            click.echo(json.dumps(verdict["funnel"], ensure_ascii=False, indent=2))
+            echo_json(verdict["funnel"], indent=2)
         else:
             console = Console()
             print_funnel(console, verdict["funnel"])

@@ -21,12 +21,14 @@ from monitor.candidate import Leg
 from monitor.cautions import unreadable
 from monitor.cli import EXIT_CODES
 from monitor.cli.files import opened
+from monitor.cli.json_out import echo_json
 from monitor.cli.options import format_option
 from monitor.cli.render_probe import junit, table, to_json, to_rows, worst
 from monitor.cli.render_table import wide_console
 from monitor.cli.source import post
 from monitor.config_file import secret
 from monitor.errors import ConfigError, UsageError
+from monitor.inert import one_line
 from monitor.probes import runner
 from monitor.probes.axes import AXES
 from monitor.probes.families import FAMILIES
@@ -147,7 +149,7 @@ def _recorded(path: Path, most: int) -> tuple[Mapping[str, Any], ...]:
         bodies = (exchange.request.body for exchange in read if exchange.request.operation == "chat")
         found = tuple(islice(bodies, most))
     for note in unreadable(str(path), tally.bad, tally.examples):
-        click.echo(f"warning: {note}", err=True)
+        click.echo(f"warning: {one_line(note, 2000)}", err=True)
     return found
 
 
@@ -171,14 +173,14 @@ def _progress(pack: Pack) -> Iterator[runner.Progress]:
 
 def _print(results: list[Result], format_: str) -> None:
     if format_ == "json":
-        click.echo(json.dumps(to_json(results), ensure_ascii=False, indent=1, allow_nan=False))
+        echo_json(to_json(results), indent=1)
     elif format_ == "junit":
         click.echo(junit(results), nl=False)
     else:
         for result in results:
             table(wide_console(), result)
     for note in (note for result in results for note in result.notes):
-        click.echo(f"warning: {note}", err=True)
+        click.echo(f"warning: {one_line(note, 2000)}", err=True)
 
 
 def _show(name: str | None) -> None:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from monitor.inert import one_line
-from monitor.summary import HINTS
+from monitor.summary import HINTS, STAGES
 
 Json = Mapping[str, Any]
 STYLE = {"diverged": "bold red", "ok": "green", "inconclusive": "yellow"}
@@ -74,10 +74,17 @@ def rows_table(
     return table
 
 
+def _state(row: Json) -> tuple[str, str]:
+    """The row's word and its style; what never judges is not waiting for pairs."""
+    if row["explained_by"] is not None:
+        return "explained", "dim"
+    if row.get("level") not in {None, "page", "ticket"}:
+        return "shown", "dim"
+    return SHORT[row["verdict"]], STYLE[row["verdict"]]
+
+
 def _cells(row: Json) -> tuple[str, ...]:
-    explained = row["explained_by"] is not None
-    word = "explained" if explained else SHORT[row["verdict"]]
-    style = "dim" if explained else STYLE[row["verdict"]]
+    word, style = _state(row)
     return (
         _clean(row["segment"]),
         row["signal"],
@@ -127,8 +134,8 @@ def print_funnel(console: Console, funnel: Json) -> None:
     table.add_column("requests", justify="right")
     table.add_column("share", justify="right")
     table.add_column("")
-    for stage in ("eligible", "sampled", "sent", "completed", "comparable", "scored", "pending"):
-        table.add_row(stage, str(funnel[stage]), f"{100 * funnel[stage] / total:.1f} %", "")
+    for stage, meaning in STAGES.items():
+        table.add_row(stage, str(funnel[stage]), f"{100 * funnel[stage] / total:.1f} %", meaning)
     for reason, count in sorted(funnel["skipped"].items(), key=lambda item: -item[1]):
         table.add_row(
             f"  skipped {_clean(reason)}", str(count), f"{100 * count / total:.1f} %", HINTS.get(reason, "")

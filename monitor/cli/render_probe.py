@@ -9,8 +9,10 @@ from xml.etree import ElementTree as ET
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from monitor.cli.render_junit import clean
+from monitor.inert import one_line
 from monitor.probes.findings import AxisRow, ItemRow, RateRow, Result, Row
 from monitor.probes.load import LoadRow
 from monitor.probes.psychometric import Boundary
@@ -149,14 +151,15 @@ def table(console: Console, result: Result) -> None:
     title = (
         f"{result.pack}: {result.state} · {result.calls} calls, {result.tokens:,} tokens, seed {result.seed}"
     )
-    grid = Table(title=title, title_justify="left", header_style="bold")
+    grid = Table(title=Text(one_line(title)), title_justify="left", header_style="bold")
     for head in ("probe", "baseline", "candidate", "change", "p (Holm)", "verdict"):
         grid.add_column(head)
     for name, row in rows(result):
         if isinstance(row, ItemRow) and not fails(row):
             continue
         colour = _COLOURS[row.verdict]
-        grid.add_row(name, *cells(row), _p(row), f"[{colour}]{row.verdict}[/]")
+        texts = (Text(one_line(text)) for text in (name, *cells(row), _p(row)))
+        grid.add_row(*texts, f"[{colour}]{row.verdict}[/]")
     console.print(grid)
     if result.items:
         passed = sum(row.candidate for row in result.items)

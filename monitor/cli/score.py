@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from collectors.jsonl import Tally, read_pairs
 from monitor.cautions import unknown_keys, unreadable
 from monitor.cli import EXIT_CODES
 from monitor.cli.files import opened
+from monitor.cli.json_out import echo_json
 from monitor.cli.options import config_from, config_options, format_option
 from monitor.cli.render_junit import junit
 from monitor.cli.render_markdown import markdown
@@ -146,7 +146,7 @@ def show(result: Result, format_: str, *, everything: bool = False) -> None:
     """The verdict on stdout in the asked format; warnings for people on stderr."""
     verdict, tests = result.verdict, result.judgement.mcnemar
     if format_ == "json":
-        click.echo(json.dumps(to_json(verdict), ensure_ascii=False, indent=1, allow_nan=False))
+        echo_json(to_json(verdict), indent=1)
     elif format_ == "junit":
         click.echo(junit(verdict, tests), nl=False)
     elif format_ == "markdown":

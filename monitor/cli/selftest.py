@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import secrets
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from monitor.cli.json_out import echo_json
 from monitor.cli.options import format_option
 from monitor.demo import TOKEN_ENV, Plan, play, raise_stage
 from monitor.selftest import ROUTE, Alerting, Check, checks
@@ -77,5 +77,5 @@ def command(
             "seconds": round(time.monotonic() - started, 1),
             "checks": [*map(asdict, seen)],
         }
-        click.echo(json.dumps(outcome, ensure_ascii=False, indent=2))
+        echo_json(outcome, indent=2)
     return 0 if ok else 1

@@ -14,7 +14,14 @@ _ANSWER = 20_000  # characters of an answer that are compared; a terminal is no 
 
 def difference(title: str, request: str, baseline: str, candidate: str) -> Table:
     """A table of two columns; the request is its caption."""
-    table = Table(title=Text(one_line(title)), title_justify="left", expand=True)
+    table = Table(
+        title=Text(f"\n{one_line(title)}"),
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        caption_style="dim",
+        expand=True,
+    )
     left, right = side_by_side(printable(baseline), printable(candidate))
     table.add_column("baseline", ratio=1, overflow="fold")
     table.add_column("candidate", ratio=1, overflow="fold")

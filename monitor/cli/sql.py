@@ -10,10 +10,12 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from monitor.cli.archived import archive_of, archive_options
 from monitor.errors import UsageError
+from monitor.inert import inert
 
 
 @click.command("sql")
@@ -39,9 +41,9 @@ def command(archive: str | None, route: str | None, statement: str, form: str) -
 
 
 def _table(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    table = Table(*names)
+    table = Table(*(Column(Text(inert(name))) for name in names))
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*(Text("" if value is None else inert(str(value))) for value in row))
     Console().print(table)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import click
 from rich.console import Console
 
 from monitor.cli import EXIT_CODES
+from monitor.cli.json_out import echo_json
 from monitor.cli.options import format_option
 from monitor.cli.render_live import print_funnel, print_rows, print_warnings
 from monitor.cli.source import source_options, verdicts, wait_for_decision, worst
@@ -24,7 +24,7 @@ def command(urls: Sequence[str], db: Path | None, wait: float | None, format_: s
     """Exit 0 ok, 1 diverged, 3 inconclusive, 4 the monitor was never reached."""
     found = verdicts(urls, db) if wait is None else wait_for_decision(urls, db, wait)
     if format_ == "json":
-        click.echo(json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False, indent=2))
+        echo_json(found[0] if len(found) == 1 else found, indent=2)
     else:
         for verdict in found:
             _print(verdict)

@@ -117,7 +117,7 @@ class Guard:
         if _is_foreign(headers):
             return _refusal(403, "cross-origin writes are refused")
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length[:12]) > MAX_BODY_BYTES:
+        if not (length.isascii() and length.isdecimal()) or int(length[:12]) > MAX_BODY_BYTES:
             return _refusal(413, f"bodies are limited to {MAX_BODY_BYTES} bytes")
         if path not in _READING and not self._tokens.allow_write(given):
             return _unauthorised("a token is required to write (http.token_env)")

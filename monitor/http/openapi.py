@@ -42,6 +42,7 @@ _REFUSALS: Final = {
     "400": "the request cannot be used; `error` says why",
     "401": "a token is required",
     "403": "another site's page made this request",
+    "408": "the body did not arrive in time",
     "413": "the body is larger than 4 MiB",
     "421": "an unknown Host on a loopback address",
     "503": "the monitor cannot answer now",
@@ -139,12 +140,62 @@ def _writing() -> Json:
     }
 
 
+_ROWS: Final = (
+    _query("q", "words that segment or signal must hold", _TEXT),
+    _query("verdict", "only these", {"enum": ["", "diverged", "ok", "inconclusive"]}),
+    _query("sort", "order", {"enum": ["worst", "segment", "pairs", "effect", "evidence"]}),
+    _query("rows", "`all`: every signal", _TEXT),
+)
+_SEGMENT: Final = (_query("name", "`language=th`, or `all`", _TEXT), _query("signal", "whose pairs", _TEXT))
+_FORM: Final[Json] = {
+    "type": "object",
+    "required": ["secret", "sure", "fraction"],
+    "properties": {"secret": _TEXT, "sure": {"const": "yes"}, "fraction": {"type": "number"}},
+}
+
+
+def _page(summary: str, parameters: Sequence[Json] = (), **more: Json) -> Json:
+    answers = {"200": _answer(summary, _TEXT, "text/html"), **more}
+    return {"get": _operation(summary, answers, parameters=parameters)}
+
+
+def _looking() -> Json:
+    """What people open: pages, and the two files beside them."""
+    missing = _answer("no such segment", _TEXT, "text/html")
+    kinds = {"page.css": "text/css", "page.js": "text/javascript"}
+    return {
+        "/": _page("The route at a glance", _ROWS),
+        "/segment": _page("One segment and what it rests on", _SEGMENT, **{"404": missing}),
+        "/funnel": _page("Where every request ended, for people"),
+        "/candidate": _page("What the candidate can do"),
+        "/sampling": {**_page("The kill switch"), "post": _switching()},
+        "/api/v1/openapi.json": {
+            "get": _operation("This document", {"200": _answer("document", {"type": "object"})})
+        },
+        **{
+            f"/static/{name}": {"get": _operation("Beside the pages", {"200": _answer("file", _TEXT, kind)})}
+            for name, kind in kinds.items()
+        },
+    }
+
+
+def _switching() -> Json:
+    """The form of the page: its secret is the running process's."""
+    answers = {
+        "303": {"description": "the sidecar obeys"},
+        "502": _answer("the sidecar does not answer", _TEXT, "text/html"),
+    }
+    made = _operation("Mirror another share, or nothing", answers, writes=True)
+    form = {"application/x-www-form-urlencoded": {"schema": _FORM}}
+    return {**made, "requestBody": {"required": True, "content": form}}
+
+
 def document() -> Json:
     """The whole document, OpenAPI 3.1."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tailgate monitor", "version": version("tailgate")},
-        "paths": {**_reading(), **_writing()},
+        "paths": {**_reading(), **_writing(), **_looking()},
         "components": {
             "schemas": {
                 "Verdict": {key: value for key, value in schema().items() if key not in {"$schema", "$id"}},

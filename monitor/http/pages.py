@@ -31,7 +31,7 @@ from monitor.http.switch import Form, Sidecar
 from monitor.inert import inert, shortened
 from monitor.records import SegmentVerdict
 from monitor.signals import SIGNALS
-from monitor.summary import HINTS, reason
+from monitor.summary import HINTS, STAGES, reason
 from monitor.worddiff import side_by_side
 
 WORST_PAIRS: Final = 10
@@ -93,7 +93,7 @@ def environment() -> Environment:
         ),
         "link": lambda segment: "/segment?" + urlencode({"name": segment}, errors="replace"),
     }
-    made.globals |= {"plots": plots, "SIGNALS": SIGNALS, "HINTS": HINTS}
+    made.globals |= {"plots": plots, "SIGNALS": SIGNALS, "HINTS": HINTS, "STAGES": STAGES}
     return made
 
 

@@ -9,14 +9,18 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from monitor.http.api import OPENMETRICS, PLAIN
+from monitor.http.guard import Guard, Tokens
 
 
-def plain_application(registry: CollectorRegistry, not_ready: Callable[[], str | None]) -> Starlette:
+def plain_application(
+    registry: CollectorRegistry, not_ready: Callable[[], str | None], *, tokens: Tokens, loopback: bool
+) -> Starlette:
     """`/metrics`, `/-/healthy` and `/-/ready`."""
 
     async def metrics(request: Request) -> Response:
@@ -33,4 +37,4 @@ def plain_application(registry: CollectorRegistry, not_ready: Callable[[], str |
         return PlainTextResponse(f"not ready: {reason}\n" if reason else "ready\n", 503 if reason else 200)
 
     routes = [Route("/metrics", metrics), Route("/-/healthy", healthy), Route("/-/ready", ready)]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, middleware=[Middleware(Guard, tokens=tokens, loopback=loopback)])

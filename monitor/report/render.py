@@ -18,7 +18,7 @@ from monitor.inert import in_markdown, inert, shortened
 from monitor.report.lines import worst_lines
 from monitor.report.model import Case, Line, Report
 from monitor.signals import SIGNALS
-from monitor.summary import HINTS
+from monitor.summary import HINTS, STAGES
 from monitor.worddiff import Side, side_by_side
 
 MOST_LINES = 400
@@ -117,7 +117,7 @@ def _environment(*, escaping: bool) -> Environment:
         "ratio": lambda found: "–" if found is None else f"{found:.2f}",
         "sides": _sides,
     }
-    made.globals |= {"plots": plots, "SIGNALS": SIGNALS, "HINTS": HINTS}
+    made.globals |= {"plots": plots, "SIGNALS": SIGNALS, "HINTS": HINTS, "STAGES": STAGES}
     return made
 
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results"
 REQUIRED = ("commit", "machine", "command", "date")
 
-_MARK = re.compile(r"<!-- bench:(?P<key>[\w.-]+) -->(?P<text>.*?)<!-- /bench -->", re.DOTALL)
+_MARK = re.compile(r"<!-- ?bench:(?P<key>[^<>]+?) ?-->(?P<text>.*?)<!-- ?/bench ?-->", re.DOTALL)
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 
 

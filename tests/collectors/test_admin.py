@@ -90,6 +90,14 @@ def test_a_wrong_fraction_is_refused_and_changes_nothing(body: str, status: int,
     assert json.loads(proxy.admin("/-/sampling")[1]) == {"fraction": 1.0}
 
 
+def test_a_length_that_is_no_number_is_answered(proxy: Sidecar) -> None:
+    head = "PUT /-/sampling HTTP/1.1\r\nhost: localhost\r\ncontent-length: ²\r\n\r\n"
+    with connect_to(int(proxy.ready["admin"].rpartition(":")[2])) as client:
+        client.sendall(head.encode("latin-1"))
+        client.settimeout(30)
+        assert client.recv(100).startswith(b"HTTP/1.1 411 ")
+
+
 def test_slow_and_oversized_requests_do_not_block_others(proxy: Sidecar) -> None:
     port = int(proxy.ready["admin"].rpartition(":")[2])
     with connect_to(port) as slow, connect_to(port) as large:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from dataclasses import replace
 
 import pytest
 from prometheus_client.openmetrics.exposition import generate_latest
@@ -17,6 +18,7 @@ from monitor.records import Arm, Completion, Funnel, Score, Segment, SegmentVerd
 from monitor.scoring import Scored
 from monitor.signals import SIGNALS
 from tests.deploy.tools import program
+from tests.nasty import NASTY, hidden
 
 ANSWER = Completion(
     "x", finish_reason="stop", input_tokens=1, output_tokens=1, duration_seconds=0.1, time_to_first_token_seconds=0.1
@@ -61,6 +63,21 @@ def test_a_divergence_carries_its_pair_as_exemplar() -> None:
     families = openmetrics_families(metrics.render(openmetrics=True).decode())  # type: ignore[no-untyped-call]  # published without annotations
     counted = [s for f in families for s in f.samples if s.name == "tailgate_pair_divergences_total"]
     assert {sample.exemplar and sample.exemplar.labels["pair_id"] for sample in counted} == {"p7"}
+
+
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+def test_what_others_say_of_themselves_is_a_label_and_no_more(text: str) -> None:
+    """A pair's id, the candidate's name for itself, a probe's pack: clients and servers choose them."""
+    metrics = Metrics("r", 5)
+    observe(metrics, "all", pair=f"id-{text}")
+    metrics.probe_result(text, "worse")
+    metrics.board = replace(board("all"), info={"candidate_root": text})
+    page = metrics.render(openmetrics=True).decode()
+    assert hidden(page) == set()
+    families = {f.name for f in openmetrics_families(page)}  # type: ignore[no-untyped-call]  # published without annotations
+    assert not any("planted" in name for name in families)
+    assert "tailgate_route" in families
+    assert hidden(metrics.render(openmetrics=False).decode()) == set()
 
 
 def test_the_page_is_what_the_library_would_write() -> None:

@@ -1,7 +1,8 @@
 """Hostile requests and answers through a real run: inert wherever people or machines look.
 
-Every text of `tests/nasty.py` is a prompt, a declared segment and the candidate's answer, one of them in a line of a
-megabyte. What is shown of it: the page, the report, the terminal, the messages of alerts, the metrics.
+Every text of `tests/nasty.py` is a prompt, a declared segment, the name of a model, a request's id as far as a header
+carries it, a probe's finding and the candidate's answer with its reason to finish, one of them in a line of a megabyte.
+What is shown of it: the page, the report, the terminal, JSON, the log, the messages of alerts, the metrics.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 MEGABYTE = 1_000_000
 TEXTS = {**NASTY, "line": "x" * MEGABYTE, "marks": "\u202e" * 1000, "surrogate": "Say half a pair."}
 """A lone surrogate in a request is refused as no JSON (RFC 8259, 8.2), in an answer it has to be borne."""
+ROOT = "".join(text for name, text in NASTY.items() if name != "surrogate")
+"""What the candidate says it was trained from: no JSON carries half a surrogate pair."""
 WORST = "/segment?name=all&signal=answer"
 
 
@@ -47,16 +50,15 @@ class Echo(BaseHTTPRequestHandler):
     calm = True
 
     def do_GET(self) -> None:
-        self._answer(
-            {"object": "list", "data": [{"id": "m", "object": "model", "root": next(iter(TEXTS.values()))}]}
-        )
+        self._answer({"object": "list", "data": [{"id": "m", "object": "model", "root": ROOT}]})
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         told = str((asked.get("messages") or [{"content": ""}])[-1]["content"])
         more = NASTY["surrogate"] if "half a pair" in told else ""
         text = "The result is 7." if self.calm else f"{told} {more} The result is 8."
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+        finish = "stop" if self.calm else told[-100:].encode("utf-8", "replace").decode()
+        choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text}}
         usage = {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10}
         self._answer(
             {"id": "c", "object": "chat.completion", "model": "m", "choices": [choice], "usage": usage}
@@ -91,12 +93,27 @@ class Shown:
 
 def ask(run: Running, name: str, text: str) -> None:
     body = {
-        "model": "m", "temperature": 0, "metadata": {"group": text if len(text) < 1000 else name},
+        "model": text if len(text) < 1000 else "m", "temperature": 0, "metadata": {"group": text if len(text) < 1000 else name},
         "messages": [{"role": "user", "content": f"What is 3 + 4? {text}"}],
     }  # fmt: skip
-    answer = httpx.post(f"{run.clients}/v1/chat/completions", content=json.dumps(body), timeout=60,
-                        headers={"content-type": "application/json", "x-request-id": f"nasty-{name}"})  # fmt: skip
+    headers = {b"content-type": b"application/json", b"x-request-id": named(name, text)}
+    answer = httpx.post(
+        f"{run.clients}/v1/chat/completions", content=json.dumps(body), timeout=60, headers=headers
+    )
     assert answer.status_code == 200
+
+
+def named(name: str, text: str) -> bytes:
+    """An id for a request: what a header may carry (RFC 9110, 5.5) of the text, C1 controls among it."""
+    return f"nasty-{name}-".encode() + bytes(
+        b for b in text[:80].encode("latin-1", "ignore") if b >= 32 and b != 127
+    )
+
+
+PROBES = [
+    {"pack": text, "probe": text, "verdict": "worse", "candidate": text, "change": text}
+    for name, text in NASTY.items() if name != "surrogate"
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +128,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
             for name, text in TEXTS.items():
                 ask(run, name, text)
             assert eventually(lambda: run.verdict()["funnel"]["scored"] == len(TEXTS), 120)
+            httpx.post(f"{run.monitor}/api/v1/probes", json=PROBES).raise_for_status()
             yield everything(run, directory)
 
 
@@ -129,7 +147,10 @@ def everything(run: Running, directory: Path) -> Shown:
         kind: httpx.get(f"{run.monitor}/metrics", headers={"accept": accept}, timeout=30).text
         for kind, accept in (("plain", "text/plain"), ("openmetrics", "application/openmetrics-text"))
     }
+    for command, *more in (("verdict",), ("segments", "--all"), ("explain", "all", "--signal", "answer")):
+        done[f"{command} as JSON"] = run.command(command, *more, "--format", "json")
     terminal = {words: found.stdout + found.stderr for words, found in done.items()}
+    terminal["log"] = (directory / "log").read_text("utf-8", "backslashreplace")
     return Shown(pages, terminal, metrics, reported(directory, "html"), run.monitor)
 
 
@@ -147,7 +168,10 @@ def reported(directory: Path, format_: str) -> Path:
 
 
 PAGES = ["/", "/?rows=all", "/candidate", "/funnel", "/segment", "html"]
-TERMINAL = ["segments", "segments --all", "funnel", "verdict", "explain", "no such segment"]
+TERMINAL = [
+    "segments", "segments --all", "funnel", "verdict", "explain", "no such segment",
+    "verdict as JSON", "segments as JSON", "explain as JSON", "log",
+]  # fmt: skip
 
 
 def of(found: Mapping[str, str], place: str) -> str:
@@ -184,7 +208,7 @@ def test_a_terminal_is_told_nothing(shown: Shown, place: str) -> None:
     text = of(shown.terminal, place)
     assert hidden(text) == set()
     assert "\x1b" not in text  # to a pipe we send no colours: every escape code would be theirs
-    assert max(map(len, text.splitlines())) < 5000
+    assert max(map(len, text.splitlines()), default=0) < (5000 if "JSON" not in place else MEGABYTE)
 
 
 @pytest.mark.parametrize("where", ["/?rows=all", "/segment", "html", "segments --all", "explain"])
@@ -203,8 +227,9 @@ def test_metrics_hold_labels_not_lines(shown: Shown, kind: str, parse: Any) -> N
     labels = {
         s.labels["segment"] for family in families.values() for s in family.samples if "segment" in s.labels
     }
-    names = {f"group={clean(text)}" for text in NASTY.values()}
-    assert len(labels & names) > len(NASTY) // 2  # the rest shares a label, as the cap has it
+    for dimension in ("group", "model"):
+        names = {f"{dimension}={clean(text)}" for text in NASTY.values()}
+        assert len(labels & names) > len(NASTY) // 2  # the rest shares a label, as the cap has it
     assert hidden(shown.metrics[kind]) == set()
 
 
