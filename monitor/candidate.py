@@ -39,7 +39,6 @@ MARKER = "x-tailgate-mirror"
 MAX_ANSWER_BYTES = 16 << 20
 _PATHS = {"chat": "/v1/chat/completions", "text_completion": "/v1/completions", "responses": "/v1/responses"}
 _TOKENIZE = "/tokenize"
-CONNECT_SECONDS = 5.0
 _LONGEST_ID: Final = 200
 _VISIBLE: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 # Scoring prompts needs memory outside vLLM's budget (vllm-project/vllm#5907): few at once, and a
@@ -166,12 +165,12 @@ class Leg:
         headers = {MARKER: arm, "user-agent": "tailgate", "content-type": "application/json"}
         if token:
             headers["authorization"] = f"Bearer {token}"
-        self._lanes = Lanes(_tls(tls or ClientTLS()))  # `_slots` bounds them
+        self._lanes = Lanes(url, _tls(tls or ClientTLS()))  # `_slots` bounds them
         self._client = httpx.AsyncClient(
             base_url=url,
             headers=headers,
             transport=self._lanes,
-            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
+            timeout=None,  # noqa: S113  each question has its own deadline
             trust_env=False,  # no proxy or credential from the environment: only configured addresses
         )
         self._headers = self._client.headers.multi_items()
@@ -245,7 +244,6 @@ class Leg:
             self._urls[path],
             json=body,
             headers=[*self._headers, ("x-request-id", f"tailgate-{self.arm}-{header_safe(request_id)}")],
-            extensions={"timeout": {"connect": CONNECT_SECONDS}},
         )
         response = await self._lanes.handle_async_request(request)
         try:

@@ -1,69 +1,239 @@
-"""I/O: a transport of httpx with one small pool per request in flight, the last used first.
+"""I/O: a transport of httpx with one connection per request in flight, the last used first.
 
-httpcore asks every connection of a pool twice per request whether it is still open, a system call for each
-that is idle (encode/httpcore, `_assign_requests_to_connections`): with 32 of them that cost a third of what
-asking a candidate costs.
+httpx's own stands on httpcore, anyio and h11, which between them take most of what asking a candidate costs:
+locks, cancel scopes and checks that a leg, whose requests have one destination and are bounded elsewhere, has no
+use for. Here a request is one write, and the parser of answers is the sidecar's (llhttp).
 """
 
 from __future__ import annotations
 
+import asyncio
+import select
 import ssl
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator
 
+import httptools
 import httpx
 
-ALONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+CONNECT_SECONDS = 5.0
+IDLE_SECONDS = 4.0
+"""uvicorn, which serves vLLM, closes a connection that was idle for five."""
+EYEBALLS_SECONDS = 0.25
+"""RFC 8305 5: how long one address of a name has before the next is tried beside it."""
+MOST_UNREAD_BYTES = 1 << 18
+_BREAKS = b"\r\n\0"
 
 
 class Lanes(httpx.AsyncBaseTransport):
-    """As many connections as there ever were requests at once: the caller bounds these."""
+    """As many connections to `url` as there ever were requests at once: the caller bounds these."""
 
-    def __init__(self, tls: ssl.SSLContext) -> None:
-        self._tls = tls
-        self._free: list[httpx.AsyncHTTPTransport] = []
-        self._all: list[httpx.AsyncHTTPTransport] = []
-
-    def _lane(self) -> httpx.AsyncHTTPTransport:
-        if self._free:
-            return self._free.pop()
-        self._all.append(httpx.AsyncHTTPTransport(verify=self._tls, limits=ALONE, trust_env=False))
-        return self._all[-1]
+    def __init__(self, url: str, tls: ssl.SSLContext) -> None:
+        address = httpx.URL(url)
+        self._host, encrypted = address.host, address.scheme == "https"
+        self._port = address.port or (443 if encrypted else 80)
+        self._tls = tls if encrypted else None
+        self._free: list[_Connection] = []
+        self._open: set[_Connection] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The lane is free again once the answer is closed, or at once where there is none."""
-        lane = self._lane()
+        """The connection is free again once the answer is closed, or closed where that was not whole."""
+        message = _rendered(request)
+        connection = self._reused() or await self._connected()
         try:
-            response = await lane.handle_async_request(request)
+            await connection.ask(message)
         except BaseException:
-            self._free.append(lane)
+            self._done(connection)
             raise
-        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101  of an async transport
-        stream = _Body(response.stream, lambda: self._free.append(lane))
-        return httpx.Response(
-            response.status_code, headers=response.headers, stream=stream, extensions=response.extensions
-        )
+        stream = _Body(self, connection)
+        return httpx.Response(connection.status, headers=connection.headers, stream=stream)
+
+    def _reused(self) -> _Connection | None:
+        """The last used connection that is still good."""
+        while self._free:
+            connection = self._free.pop()
+            if connection.is_fresh():
+                return connection
+            self._closed(connection)
+        return None
+
+    async def _connected(self) -> _Connection:
+        create = asyncio.get_running_loop().create_connection
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, connection = await create(
+                    _Connection, self._host, self._port, ssl=self._tls, happy_eyeballs_delay=EYEBALLS_SECONDS
+                )
+        except TimeoutError as error:
+            raise httpx.ConnectTimeout(f"no connection in {CONNECT_SECONDS} s") from error
+        except OSError as error:  # also of names and certificates
+            raise httpx.ConnectError(str(error)) from error
+        self._open.add(connection)
+        return connection
+
+    def _done(self, connection: _Connection) -> None:
+        if connection.is_whole():
+            self._free.append(connection)
+        else:
+            self._closed(connection)
+
+    def _closed(self, connection: _Connection) -> None:
+        self._open.discard(connection)
+        connection.close()
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for lane in self._all:
-            await lane.aclose()
+        for connection in tuple(self._open):
+            self._closed(connection)
+        await asyncio.sleep(0)  # a transport says goodbye in the loop's next turn
+
+
+def _rendered(request: httpx.Request) -> bytes:
+    """The request's bytes, for one write."""
+    head = [b"%b %b HTTP/1.1" % (request.method.encode(), request.url.raw_path)]
+    head += [b"%b: %b" % header for header in request.headers.raw]
+    if any(byte in line for line in head for byte in _BREAKS):
+        raise httpx.LocalProtocolError("a line break in a header")
+    return b"\r\n".join([*head, b"", request.content])
 
 
 class _Body(httpx.AsyncByteStream):
-    """An answer's bytes; tells once when it is closed."""
+    """An answer's bytes; gives its connection back once it is closed."""
 
-    def __init__(self, stream: httpx.AsyncByteStream, closed: Callable[[], None]) -> None:
-        self._stream, self._closed = stream, closed
+    def __init__(self, lanes: Lanes, connection: _Connection) -> None:
+        self._lanes, self._connection = lanes, connection
         self._open = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
-            yield chunk
+        while piece := await self._connection.piece():
+            yield piece
 
     async def aclose(self) -> None:
+        if self._open:
+            self._open = False
+            self._lanes._done(self._connection)  # noqa: SLF001  its lanes made it
+
+
+class _Connection(asyncio.Protocol):
+    """One request at a time: `ask`, then `piece` until it gives nothing."""
+
+    status = 0
+    headers: list[tuple[bytes, bytes]]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  of a stream
+        self._transport = transport
+        self._poll = select.poll()
+        self._poll.register(transport.get_extra_info("socket"), select.POLLIN)
+        self._waiter: asyncio.Future[None] | None = None
+        self._complete = True
+        self._lost = False
+        self._keeps = True
+        self._idle_since = time.monotonic()
+
+    def is_whole(self) -> bool:
+        """Whether the answer came to its end and another request may follow."""
+        return self._complete and self._keeps and not self._lost
+
+    def is_fresh(self) -> bool:
+        """Whether an idle connection is as it was left: a server that goes away makes it readable."""
+        unused = time.monotonic() - self._idle_since
+        return not self._lost and unused < IDLE_SECONDS and not self._poll.poll(0)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    async def ask(self, message: bytes) -> None:
+        """Send a request and wait for the head of its answer. Raises httpx.TransportError."""
+        self._parser = httptools.HttpResponseParser(self)
+        self._started = self._complete = False
+        self._error: httpx.TransportError | None = None
+        self.headers, self._pieces, self._unread = [], [], 0
+        self._transport.write(message)  # all of it is in memory anyway
+        if self._lost:
+            self._fail(httpx.RemoteProtocolError("the server closed the connection before it was asked"))
+        while not self._started:
+            await self._changed()
+
+    async def piece(self) -> bytes:
+        """What has come of the body since; nothing at its end. Raises httpx.TransportError."""
+        while not self._pieces and not self._complete:
+            await self._changed()
+        piece, self._pieces = b"".join(self._pieces), []
+        if self._unread > MOST_UNREAD_BYTES:
+            self._transport.resume_reading()
+        self._unread = 0
+        return piece
+
+    async def _changed(self) -> None:
+        if self._error:
+            raise self._error
+        self._waiter = asyncio.get_running_loop().create_future()
         try:
-            await self._stream.aclose()
+            await self._waiter
         finally:
-            if self._open:
-                self._open = False
-                self._closed()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        if self._complete:  # nobody asked
+            self._keeps = False
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(httpx.RemoteProtocolError(str(error)))
+        if self._unread > MOST_UNREAD_BYTES:
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._lost = True
+        if self._complete:
+            return
+        if error is None and self._started and not self._is_framed():
+            self._complete = True
+        elif error is None:
+            self._fail(httpx.RemoteProtocolError("the server closed the connection within an answer"))
+        else:
+            self._fail(httpx.ReadError(str(error)))
+        self._wake()
+
+    def _fail(self, error: httpx.TransportError) -> None:
+        if not self._complete:
+            self._error = self._error or error
+        self._keeps = False
+
+    def _is_framed(self) -> bool:
+        """Whether the end of the body can be told from the end of the connection (RFC 9112 6.3)."""
+        return any(name.lower() in {b"content-length", b"transfer-encoding"} for name, _ in self.headers)
+
+    # what the parser calls
+
+    def on_message_begin(self) -> None:
+        if self._complete:  # a second answer to one request
+            self._keeps = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._started:
+            self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if not self._started:
+            self.status = self._parser.get_status_code()
+            self._started = self.status >= 200
+
+    def on_body(self, body: bytes) -> None:
+        if not self._complete:
+            self._pieces.append(body)
+            self._unread += len(body)
+
+    def on_message_complete(self) -> None:
+        if not self._started:  # an interim answer (RFC 9110 15.2)
+            self.headers = []
+        elif not self._complete:
+            self._complete, self._keeps = True, self._parser.should_keep_alive()
+            self._idle_since = time.monotonic()

@@ -24,7 +24,7 @@ from monitor.ledger import Kept, Outcome
 from monitor.metrics import Metrics
 from monitor.outlook import board_of, verdict_of
 from monitor.pairing import Paired
-from monitor.records import Arm, Exchange, Verdict
+from monitor.records import Arm, Exchange, Funnel, Verdict
 from monitor.reference import rules_of
 from monitor.settling import Settling
 from monitor.standing import Standing
@@ -155,6 +155,14 @@ class Service:
                 verdict = verdict_of(self._standing, now=time.time())
                 self._verdict = (time.monotonic(), verdict)
             return self._verdict[1]
+
+    def funnel(self) -> Funnel:
+        """Where every request ended, as of now: whoever asks for it often need not pay for a verdict."""
+        found = self._standing.tally.funnel()
+        with self._lock:
+            if self._verdict is not None and self._verdict[1].funnel != found:
+                self._verdict = None  # who has seen this must not be shown an older verdict
+        return found
 
     def refresh(self) -> None:
         """Make the gauges that the next scrapes show, unless the last ones were dear and are still young."""

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from monitor.errors import BadInput, TailgateError
 from monitor.http.guard import Guard, Tokens
 from monitor.http.openapi import document
-from monitor.records import Verdict
+from monitor.records import Funnel, Verdict
 from monitor.summary import reason
 from monitor.verdict import funnel_json, to_json
 
@@ -29,6 +29,7 @@ class Service(Protocol):
     """What the app offers; every method may block briefly and is called in a thread."""
 
     def verdict(self) -> Verdict: ...
+    def funnel(self) -> Funnel: ...
     def pairs(self, segment: str | None, signal: str | None, limit: int) -> Sequence[Mapping[str, Any]]: ...
     def metrics(self, *, openmetrics: bool) -> bytes: ...
     def label(self, labels: Sequence[Mapping[str, Any]]) -> Mapping[str, int]: ...
@@ -131,8 +132,7 @@ class Api:
         return bytes(JSONResponse({"route": verdict["route"], "segments": verdict["segments"]}).body)
 
     async def funnel(self, _: Request) -> Response:
-        verdict = await run_in_threadpool(self._service.verdict)
-        return JSONResponse(funnel_json(verdict.funnel))
+        return JSONResponse(funnel_json(await run_in_threadpool(self._service.funnel)))
 
     async def pairs(self, request: Request) -> Response:
         query = request.query_params

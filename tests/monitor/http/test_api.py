@@ -51,6 +51,9 @@ class FixedService:
     def verdict(self) -> Verdict:
         return self.state
 
+    def funnel(self) -> Funnel:
+        return self.state.funnel
+
     def pairs(self, segment: str | None, signal: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
         if segment == "nonsense":
             raise BadInput("segment", "a segment looks like language=th")
