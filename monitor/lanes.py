@@ -148,7 +148,8 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._started = self._complete = False
         self._error: httpx.TransportError | None = None
-        self.headers, self._pieces, self._unread = [], [], 0
+        self.headers, self._unread = [], 0
+        self._pieces: list[bytes] = []
         self._transport.write(message)  # all of it is in memory anyway
         if self._lost:
             self._fail(httpx.RemoteProtocolError("the server closed the connection before it was asked"))

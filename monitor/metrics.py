@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -32,6 +32,7 @@ from monitor.series import within
 from monitor.signals import SIGNALS
 
 MAX_PACKS = 20
+Family = TypeVar("Family", Counter, Histogram)
 # OpenTelemetry GenAI advice for gen_ai.client.operation.duration and time_to_first_token.
 DURATION_BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 TTFT_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -76,6 +77,7 @@ class Metrics:
         self._lock = threading.Lock()
         self._rendering = threading.Lock()
         self._pages: dict[bool, tuple[float, bytes]] = {}
+        self._children: dict[tuple[object, ...], Any] = {}
         self._segment_families()
         self._answer_families()
         self._own_families()
@@ -296,11 +298,10 @@ class Metrics:
         labels = {self.segments.label(segment, now): dimension_of(segment) for segment in segments}
         with self._lock:
             for segment, dimension in labels.items():
-                self._pairs.labels(self.route, dimension, segment, result).inc()
+                self._child(self._pairs, dimension, segment, result).inc()
                 for signal in fired:
-                    self._divergences.labels(self.route, dimension, segment, signal).inc(
-                        1, {"pair_id": _exemplar_id(scored.id)}
-                    )
+                    child = self._child(self._divergences, dimension, segment, signal)
+                    child.inc(1, {"pair_id": _exemplar_id(scored.id)})
                 if clean:
                     self._observe_latency(dimension, segment, arms)
             for role, completion in arms.items():
@@ -308,15 +309,20 @@ class Metrics:
             for failure in scored.failures:
                 self._failures.labels(failure.scorer, failure.error_type).inc()
 
+    def _child(self, family: Family, *labels: str) -> Family:
+        """`family.labels` of this route, which alone takes longer than counting in it, remembered."""
+        child = self._children.get((family, labels))
+        if child is None:
+            child = self._children[family, labels] = family.labels(self.route, *labels)
+        return cast("Family", child)
+
     def _observe_latency(self, dimension: str, segment: str, arms: Mapping[Arm, Completion]) -> None:
         for role, completion in arms.items():
             if completion.error_type is None and completion.duration_seconds is not None:
-                self._duration.labels(self.route, dimension, segment, role).observe(
-                    completion.duration_seconds
-                )
+                self._child(self._duration, dimension, segment, role).observe(completion.duration_seconds)
                 if completion.time_to_first_token_seconds is not None:
                     first = completion.time_to_first_token_seconds
-                    self._ttft.labels(self.route, dimension, segment, role).observe(first)
+                    self._child(self._ttft, dimension, segment, role).observe(first)
 
     def _observe_answer(self, role: Arm, completion: Completion) -> None:
         reason = completion.finish_reason if completion.finish_reason in _FINISH else "other"
@@ -340,6 +346,7 @@ class Metrics:
             for segment in self.segments.forget(before):
                 for family in (self._pairs, self._divergences, self._duration, self._ttft):
                     family.remove_by_labels({"segment": segment})
+            self._children.clear()
 
     def render(self, *, openmetrics: bool) -> bytes:
         """The page. CPU-bound: call it in a thread."""
