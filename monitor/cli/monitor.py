@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from monitor import heap
 from monitor.cli.options import config_from, config_options
 from monitor.errors import ConfigError
 
@@ -19,6 +20,7 @@ def command(path: Path | None, settings: tuple[str, ...], **flags: Any) -> None:
     config = config_from(path, settings, flags)
     if config.candidate.url is None:
         raise ConfigError("candidate.url: is required; --candidate http://host:8000 names it")
+    heap.bound()
     logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel("WARNING")
     if config.handover.kind == "kafka":

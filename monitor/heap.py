@@ -1,0 +1,23 @@
+"""I/O: how the C library keeps what was freed."""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import suppress
+from typing import Final
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
+_BOUNDS: Final = {_M_MMAP_THRESHOLD: 1 << 17, _M_TRIM_THRESHOLD: 1 << 18, _M_ARENA_MAX: 2}
+
+
+def bound() -> None:
+    """Have glibc give freed memory back: before the first thread is started; elsewhere this does nothing.
+
+    By default it keeps eight heaps per core, each with holes of its own, and takes ever larger blocks from them
+    instead of from the system (mallopt(3), "dynamic mmap threshold"): half of what a monitor held after an hour of
+    long prompts was holes.
+    """
+    with suppress(OSError, AttributeError):  # musl and macOS have no mallopt
+        mallopt = ctypes.CDLL(None).mallopt
+        for parameter, value in _BOUNDS.items():
+            mallopt(parameter, value)
