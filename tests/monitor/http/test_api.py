@@ -195,7 +195,7 @@ def test_labels_come_one_or_many(service: FixedService, client: httpx.Client) ->
     assert len(service.labels) == 3
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"[" * 100_000, b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"[" * 100_000, b"\xff", b'{"id": "\\ud800"}'])
 def test_broken_bodies_are_refused_not_fatal(client: httpx.Client, body: bytes) -> None:
     response = client.post("/api/v1/labels", content=body, headers={"content-type": "application/json"})
     assert response.status_code == 400
