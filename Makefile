@@ -22,8 +22,11 @@ demo: $(STAMP) ## the whole pipeline on this machine: a planted tail regression 
 
 test: check ## format, lint, types, import contracts, then every test
 
-check: lint types imports
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not alone and not full"
+check: lint types imports suite
+
+.PHONY: suite
+suite: $(STAMP) ## every test, without format, lint, types and import contracts
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone and not full"
 	$(BIN)/python -m pytest -q -m "alone and not full" $$(grep -rlF pytest.mark.alone tests --include='test_*.py')
 
 .PHONY: test-full

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from river import drift
 
 from tests.benchmarks.alarm_streams import HEALTHY, SEGMENTS, Bools, Floats
 
@@ -194,11 +193,15 @@ def tokenmiser(sample: Sample) -> Bools:
 
 def adwin(sample: Sample) -> Bools:
     """river's ADWIN with its defaults."""
+    from river import drift  # a second to load, which every run of any test would pay
+
     return _river(sample.x, drift.ADWIN)
 
 
 def page_hinkley(sample: Sample) -> Bools:
     """river's Page-Hinkley with its defaults, upwards."""
+    from river import drift
+
     return _river(sample.x, lambda: drift.PageHinkley(mode="up"))
 
 
