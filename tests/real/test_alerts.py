@@ -2,7 +2,8 @@
 
 Alerts on Tailgate itself are in `test_alerts_on_tailgate.py`.
 
-The tests of the faulty route run in order: each leaves the route as the next one needs it.
+The tests of the faulty route run in order: each leaves the route as the next one needs it. Once its traffic has
+ended they mostly wait, and the traffic of the ill route runs meanwhile.
 """
 
 from __future__ import annotations
@@ -51,6 +52,21 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Route]:
         yield route
 
 
+ILL = (
+    "task=json:wrapped", "task=code:broken_code", "task=tools:tool_missing", "task=math:loop", "language=de:refusal",
+    "language=fr:other_language", "language=sw:truncated", "task=chat:error:0.45",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Route]:
+    """A candidate with a fault of every family."""
+    # The plan's segment only gets more traffic.
+    plan = Plan(seconds=50, planted="task=tools", faults=ILL)
+    with running_route(plan, tmp_path_factory.mktemp("ill")) as route:
+        yield route
+
+
 def test_a_planted_regression_pages_within_a_minute(faulty: Route) -> None:
     alert = faulty.alerting.inbox.await_alert("TailgateTailSegmentDiverged", 60)
     seconds = time.monotonic() - faulty.started
@@ -96,6 +112,7 @@ def test_what_is_known_to_be_empty_is_empty(faulty: Route) -> None:
     assert [word for word in EMPTY if word != "ALERTS{" and not empty(word)] == []
 
 
+@pytest.mark.usefixtures("ill")
 def test_a_dead_candidate_has_its_own_alert_and_divergence_is_inhibited(faulty: Route) -> None:
     end(faulty.stage, "candidate")
     faulty.alerting.inbox.await_alert("TailgateCandidateDown", 40)
@@ -139,21 +156,6 @@ def test_an_unreachable_baseline_is_told(faulty: Route) -> None:
 def test_a_missing_process_is_told(faulty: Route, process: str, alert: str) -> None:
     faulty.stage.processes[process].terminate()
     faulty.alerting.inbox.await_alert(alert, 40)
-
-
-ILL = (
-    "task=json:wrapped", "task=code:broken_code", "task=tools:tool_missing", "task=math:loop", "language=de:refusal",
-    "language=fr:other_language", "language=sw:truncated", "task=chat:error:0.45",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def ill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Route]:
-    """A candidate with a fault of every family."""
-    # The plan's segment only gets more traffic.
-    plan = Plan(seconds=50, planted="task=tools", faults=ILL)
-    with running_route(plan, tmp_path_factory.mktemp("ill")) as route:
-        yield route
 
 
 @pytest.mark.parametrize(
