@@ -58,9 +58,8 @@ def ended(funnel: dict[str, Any]) -> int:
 
 
 def test_a_candidate_that_dies_is_no_divergence(vllm_tiny: Server, tmp_path: Path) -> None:
-    folder = vllm_server.tiny(0, 0.02)
     with (
-        vllm_server.serve(folder, "tiny", *vllm_server.RECOMMENDED) as candidate,
+        vllm_server.serve(vllm_server.tiny(), "tiny", *vllm_server.RECOMMENDED) as candidate,
         run(vllm_tiny.url, candidate.url, tmp_path, "candidate.max_waiting=100", replay_share=0) as product,
         ThreadPoolExecutor(1) as background,
     ):

@@ -26,13 +26,14 @@ pytestmark = [
 ]
 
 
-def corpus_requests(most: int) -> list[dict[str, Any]]:
-    """Short requests of six corpora, at most so many of each, half of them streamed; few tokens, as CPUs are slow."""
+def corpus_requests(most: int, size: int) -> list[dict[str, Any]]:
+    """Requests of six corpora shorter than `size`, at most so many of each, half of them streamed; few tokens, as CPUs
+    are slow."""
     chosen: list[dict[str, Any]] = []
     for name, count in WANTED.items():
         lines = (CORPORA / f"{name}.jsonl").read_text().splitlines()
         bodies = [json.loads(line)["request"] for line in lines]
-        chosen += [body for body in bodies if len(json.dumps(body)) < 2000][: min(count, most)]
+        chosen += [body for body in bodies if len(json.dumps(body)) < size][: min(count, most)]
     return [
         {**body, "model": "smollm2", "max_tokens": min(body["max_tokens"], 12), "stream": number % 2 == 0}
         for number, body in enumerate(chosen)
@@ -58,12 +59,12 @@ def settled(product: Product, eligible: int) -> tuple[int, dict[str, Any]]:
 
 @pytest.mark.corpora
 @pytest.mark.skipif(not CORPORA.is_dir(), reason=f"no request corpora at {CORPORA}")
-@pytest.mark.parametrize("most", [2, pytest.param(8, marks=pytest.mark.full)])
+@pytest.mark.parametrize(("most", "size"), [(2, 500), pytest.param(8, 2000, marks=pytest.mark.full)])
 def test_corpus_requests_reach_the_int4_candidate_and_a_verdict(
-    vllm_pair: tuple[Server, Server], tmp_path: Path, most: int
+    vllm_pair: tuple[Server, Server], tmp_path: Path, most: int, size: int
 ) -> None:
     baseline, candidate = vllm_pair
-    bodies = corpus_requests(most)
+    bodies = corpus_requests(most, size)
     settings = ("candidate.concurrency=4", "candidate.max_waiting=100")
     with run(baseline.url, candidate.url, tmp_path, *settings) as product:
         statuses = asyncio.run(ask(product.clients, bodies))

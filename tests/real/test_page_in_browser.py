@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +10,9 @@ import pytest
 
 from tests.cli.test_run import Running, eventually, running
 from tests.real.browsing import keep, problems, visit
-from tests.standin.process import TAILGATE
+from tests.real.test_injection import reported
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 SEGMENT = "/segment?name=all&signal=answer"
 _BOUNDARIES = {"pack": "boundaries", "baseline": "12.3 (11.0 to 13.9)"}
 PROBED = [
@@ -28,23 +27,15 @@ def run(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[Runn
     with running(tmp_path_factory.mktemp("page"), "--fault", "all:wrong_number", text="full") as run:
         for number in range(60):
             assert run.ask(number).status_code == 200
+        assert eventually(lambda: run.verdict()["funnel"]["scored"] == 60)
         assert eventually(lambda: run.verdict()["verdict"] == "diverged")
         httpx.post(f"{run.monitor}/api/v1/probes", json=PROBED).raise_for_status()
         yield run
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> str:
-    directory = tmp_path_factory.mktemp("report")
-    with running(directory, "--fault", "all:wrong_number", text="full") as run:
-        for number in range(60):
-            run.ask(number)
-        assert eventually(lambda: run.verdict()["verdict"] == "diverged")
-        httpx.post(f"{run.monitor}/api/v1/probes", json=PROBED).raise_for_status()
-    path = directory / "report.html"
-    database = str(directory / "t.duckdb")
-    subprocess.run([TAILGATE, "report", "--db", database, "--since", "1d", "-o", str(path)], check=True)
-    return path.as_uri()
+def report(run: Running) -> str:
+    return reported(run.directory, "html").as_uri()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
