@@ -23,7 +23,7 @@ REQUESTS, SEED = 120, 49
 level and once at the light one, so that few requests are enough."""
 HEALTHY = Settings(latency=Latency(first=SECONDS, token=0.0, jitter=0.0), slots=10_000)
 PLANTED = Settings(latency=Latency(first=SECONDS, token=0.0, jitter=0.0, above=8, tail=4.0), slots=10_000)
-ATTEMPTS, QUIET = 3, 1.75
+ATTEMPTS, QUIET = 5, 1.75
 PACK = f"{{name: load, load: {{concurrency: [{LIGHT}, {HEAVY}], requests: {REQUESTS}, prompt_tokens: 4, output_tokens: 2}}}}"
 
 
