@@ -30,6 +30,7 @@ from monitor.openai_api import (
     decode_forced,
     decode_response,
     decode_token_ids,
+    engine_seconds,
     forced_request,
     rewrite,
 )
@@ -282,8 +283,8 @@ class Leg:
 
     async def force(
         self, answer: Completion, request_id: str, deadline: float, ask: Ask
-    ) -> tuple[TokenScore, ...]:
-        """Scores of the answer's tokens, one prefill and no answer (DESIGN 5, Teacher-forced scoring).
+    ) -> tuple[tuple[TokenScore, ...], float | None]:
+        """Scores of the answer's tokens, one prefill and no answer, and the engine's seconds where it reports them.
 
         Raises Refused where the server does not answer, BadInput where it did not score.
         """
@@ -298,7 +299,7 @@ class Leg:
                 self._forced_breaker.record(time.monotonic(), failed=not healthy)
                 raise
         self._forced_breaker.record(time.monotonic(), failed=False)
-        return decode_forced(found, answer.token_ids)
+        return decode_forced(found, answer.token_ids), engine_seconds(found)
 
     async def tokenize(self, body: Mapping[str, Any], deadline: float) -> tuple[int, ...]:
         """Token ids from vLLM's /tokenize. Raises Refused, and BadInput for an answer without ids."""

@@ -28,8 +28,8 @@ async def with_forced(pair: Pair, leg: Leg, ask: Ask, deadline: float) -> Pair:
     answer, of = await _answer(pair, prompt, leg, ask, deadline)
     if reason := unfit(answer, prompt):
         raise BadInput(reason, f"{of}: not fit for teacher forcing")
-    scores = await leg.force(answer, pair.id, deadline, ask)
-    view = forced_view(answer, scores, of)
+    scores, seconds = await leg.force(answer, pair.id, deadline, ask)
+    view = replace(forced_view(answer, scores, of), engine_seconds=seconds)
     return replace(pair, forced_replay=view) if of == "replay" else replace(pair, forced=view)
 
 

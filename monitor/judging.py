@@ -86,6 +86,7 @@ class Judging:
         candidate = pair.candidate if pair.generated else None
         texts, stored, redactions = self._for_store(pair, scored)
         arms = (exchange.baseline, candidate, pair.replay)
+        view = pair.forced_replay or pair.forced
         return Kept(
             dims=dims,
             operation=exchange.request.operation,
@@ -103,8 +104,9 @@ class Judging:
             confidences=tuple(None if arm is None else confidence(arm) for arm in arms),
             scored=stored,
             texts=texts,
-            forced=forced(pair.forced_replay or pair.forced),
+            forced=forced(view),
             prefilled=sum(view.prefilled for view in (pair.forced, pair.forced_replay) if view),
+            forced_seconds=view.engine_seconds if view else None,
             redactions=redactions,
         )
 

@@ -77,6 +77,8 @@ class Kept:
     forced: Mapping[str, Any] | None = None
     prefilled: int = 0
     """Tokens that the candidate computed to score other arms' answers."""
+    forced_seconds: float | None = None
+    """Seconds that its engine reports for that."""
     redactions: Mapping[str, int] | None = field(default_factory=dict)
     """Secrets replaced per kind; None where redaction failed, and then no text is kept."""
 
@@ -152,6 +154,7 @@ def forced(view: Forced | None) -> dict[str, Any] | None:
     if view is None:
         return None
     values = asdict(view)
+    del values["engine_seconds"]  # counted, not stored
     return {"arm": values.pop("of"), **values}
 
 

@@ -132,8 +132,8 @@ class Metrics:
         )
         self._engine = Counter(
             "tailgate_engine_seconds",
-            "Seconds in the server's engine as it reports them, its queue left out. Requests of one batch "
-            "share the GPU: an upper bound of its seconds.",
+            "Seconds in the server's engine as it reports them, its queue left out; role `forced` = the candidate "
+            "scoring another arm's answer. Requests of one batch share the GPU: an upper bound of its seconds.",
             ["route", "role"],
             registry=registry,
         )
@@ -252,10 +252,12 @@ class Metrics:
                 if works is not None:
                     self._capability.labels(self.route, role, name).set(works)
 
-    def forced(self, prefilled: int) -> None:
+    def forced(self, prefilled: int, seconds: float | None = None) -> None:
         """Count what teacher forcing cost the candidate: one prefill of prompt and answer."""
         if prefilled:
             self._tokens.labels(self.route, "candidate", "forced").inc(prefilled)
+        if seconds is not None:
+            self._engine.labels(self.route, "forced").inc(max(0.0, seconds))
 
     def redacted(self, counts: Mapping[str, int]) -> None:
         """Count secrets replaced before storage."""

@@ -161,6 +161,8 @@ class Forced:
     of: Arm = "baseline"
     prefilled: int = 0
     bits_per_byte: float | None = None
+    engine_seconds: float | None = None
+    """What this prefill took in the candidate's engine, where it reports that (`--enable-per-request-metrics`)."""
 
 
 @dataclass(frozen=True, slots=True)

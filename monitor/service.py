@@ -112,7 +112,7 @@ class Service:
         self._metrics.observe(
             segments, kept.scored, kept.arms, diverged=fired, clean=clean, now=time.monotonic()
         )
-        self._metrics.forced(kept.prefilled)
+        self._metrics.forced(kept.prefilled, kept.forced_seconds)
         if kept.redactions is None:
             self._metrics.redaction_failed()
         else:

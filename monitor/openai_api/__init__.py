@@ -10,7 +10,7 @@ Requests that cannot be used raise `BadInput` with a counted reason. Answers nev
 answer is an outcome, `Completion.error_type`.
 """
 
-from monitor.openai_api.forced import TokenScore, decode_forced, forced_request
+from monitor.openai_api.forced import TokenScore, decode_forced, engine_seconds, forced_request
 from monitor.openai_api.mirroring import mirrorable, rewrite
 from monitor.openai_api.request import decode_request, operation_of, operation_of_path, parse_request
 from monitor.openai_api.response import parse_response
@@ -25,6 +25,7 @@ __all__ = [
     "decode_request",
     "decode_response",
     "decode_token_ids",
+    "engine_seconds",
     "forced_request",
     "mirrorable",
     "operation_of",

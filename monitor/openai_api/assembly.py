@@ -189,8 +189,6 @@ class Assembly:
         error, kind = self._failure(status, failure)
         usage, metrics = self.usage, self.metrics
         details = usage.prompt_tokens_details or usage.input_tokens_details
-        first = _seconds(metrics.time_to_first_token_ms)
-        generation = _seconds(metrics.generation_time_ms)
         return Completion(
             text="".join(self.text) or "".join(self.refusal),
             tool_calls=tuple(
@@ -204,8 +202,8 @@ class Assembly:
             duration_seconds=timing.duration,
             time_to_first_token_seconds=timing.first_token,
             gaps=timing.gaps,
-            server_time_to_first_token_seconds=first,
-            server_duration_seconds=None if first is None or generation is None else first + generation,
+            server_time_to_first_token_seconds=_seconds(metrics.time_to_first_token_ms),
+            server_duration_seconds=in_engine(metrics),
             server_queue_seconds=_seconds(metrics.queue_time_ms),
             logprobs=tuple(self.logprobs),
             tokens=tuple(self.tokens),
@@ -234,6 +232,12 @@ def _joined(content: str | list[Part] | None) -> str:
 
 def _first(one: int | None, other: int | None) -> int | None:
     return other if one is None else one
+
+
+def in_engine(metrics: Metrics) -> float | None:
+    """Seconds from the end of the server's queue to the last token, as it reports them."""
+    first, generation = _seconds(metrics.time_to_first_token_ms), _seconds(metrics.generation_time_ms)
+    return None if first is None or generation is None else first + generation
 
 
 def _seconds(milliseconds: float | None) -> float | None:

@@ -13,7 +13,9 @@ from typing import Any
 import msgspec
 
 from monitor.errors import BadInput
+from monitor.openai_api.assembly import in_engine
 from monitor.openai_api.response import JSON_ERRORS
+from monitor.openai_api.wire import Metrics
 from monitor.records import Completion
 
 
@@ -39,6 +41,13 @@ class _Scored(msgspec.Struct):
 
 
 _SCORED = msgspec.json.Decoder(_Scored)
+
+
+class _Timed(msgspec.Struct):
+    metrics: Metrics | None = None
+
+
+_TIMED = msgspec.json.Decoder(_Timed)
 
 
 def forced_request(answer: Completion, model: str | None, priority: int | None = None) -> dict[str, Any]:
@@ -69,3 +78,12 @@ def decode_forced(body: bytes, token_ids: Sequence[int]) -> tuple[TokenScore, ..
     except (*JSON_ERRORS, LookupError, ValueError) as error:
         raise BadInput("no_prompt_logprobs", f"teacher forcing: {type(error).__name__}: {error}") from error
     return tuple(TokenScore(entry.logprob, entry.rank) for entry in found)
+
+
+def engine_seconds(body: bytes) -> float | None:
+    """Seconds in the server's engine as it reports them, its queue left out; None where it does not."""
+    try:
+        metrics = _TIMED.decode(body).metrics
+    except JSON_ERRORS:
+        return None
+    return None if metrics is None else in_engine(metrics)

@@ -100,6 +100,7 @@ def test_without_a_replay_the_baselines_words_are_scored_and_have_no_drop(standi
     views = [each.pair.forced for each in found if each.pair]
     assert [(view.of, view.drop_absolute) for view in views if view] == [("baseline", None)] * 6
     assert all(view and view.nll > 0 and view.bits_per_byte for view in views)
+    assert all(view and view.engine_seconds is not None for view in views)
 
 
 def test_a_server_that_cannot_score_is_not_asked_to() -> None:

@@ -15,10 +15,12 @@ GENERATED = Completion(
 PLAIN = Completion("x", input_tokens=90, output_tokens=20, duration_seconds=1.0)
 
 
-def counted(arms: dict[Arm, Completion], prefilled: int) -> dict[tuple[str, ...], float]:
+def counted(
+    arms: dict[Arm, Completion], prefilled: int, seconds: float | None = None
+) -> dict[tuple[str, ...], float]:
     metrics = Metrics("r", 5)
     metrics.observe(["all"], Scored("p", {}, {}), arms, diverged=False, clean=True)
-    metrics.forced(prefilled)
+    metrics.forced(prefilled, seconds)
     page = metrics.render(openmetrics=False).decode()
     samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
     return {
@@ -45,3 +47,9 @@ def test_seconds_are_counted_where_a_server_reports_them(name: str, seconds: flo
     found = counted({"candidate": GENERATED, "baseline": PLAIN}, prefilled=0)
     by_role = {key[1]: value for key, value in found.items() if key[0] == f"tailgate_{name}_seconds_total"}
     assert by_role == {"candidate": seconds}
+
+
+def test_an_engines_seconds_for_scoring_are_apart_from_those_for_answering() -> None:
+    found = counted({"candidate": GENERATED}, prefilled=120, seconds=0.25)
+    by_role = {key[1]: value for key, value in found.items() if key[0] == "tailgate_engine_seconds_total"}
+    assert by_role == {"candidate": 2.0, "forced": 0.25}

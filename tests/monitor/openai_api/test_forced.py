@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from monitor.errors import BadInput
-from monitor.openai_api import TokenScore, decode_forced, forced_request
+from monitor.openai_api import TokenScore, decode_forced, engine_seconds, forced_request
 from monitor.records import Completion
 
 # Recorded from vLLM 0.32.0 for three ids.
@@ -53,3 +53,20 @@ def test_a_server_that_did_not_score_says_so(body: bytes) -> None:
     with pytest.raises(BadInput) as caught:
         decode_forced(body, [112])
     assert caught.value.reason == "no_prompt_logprobs"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        ({"time_to_first_token_ms": 240.0, "generation_time_ms": 10.0, "queue_time_ms": 900.0}, 0.25),
+        ({"time_to_first_token_ms": 240.0}, None),
+        (None, None),
+    ],
+)
+def test_seconds_in_the_engine_leave_its_queue_out(metrics: Any, expected: float | None) -> None:
+    assert engine_seconds(json.dumps({"choices": [], "metrics": metrics}).encode()) == expected
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"metrics": 3}'])
+def test_a_body_without_timings_has_no_seconds(body: bytes) -> None:
+    assert engine_seconds(body) is None
