@@ -142,7 +142,7 @@ class Admission:
         fraction = self._switches[0]
         if self._boosts and fraction:
             fraction = self._boosted(head, fraction)
-        position = 0.0
+        position = None  # where everything is sampled the key is only looked up, never searched for
         if fraction < 1.0:
             # Most requests end in the next lines, so they are spared the search for all fields.
             if head.partition(_MARKED_AS_SENT)[1]:
@@ -152,19 +152,17 @@ class Admission:
             if position >= fraction:
                 self.cells[_NOT_SAMPLED] += 1
                 return None
+        return self._begin(head, fraction, position, began)
+
+    def _begin(self, head: bytes, fraction: float, position: float | None, began: int) -> Exchange | None:
+        """The exchange of a sampled request, unless a bound or its sender is against it."""
         fields = self._find(head)
         special = not self._special.isdisjoint(fields)
         if special and _MARKER in fields:
             self.cells[_MARKED] += 1
             return None
-        if fraction >= 1.0:  # everything is sampled: the key is only looked up, never searched for
+        if position is None:
             position = self._where_in(fields)
-        return self._begin(head, fields, fraction, position, began, special=special)
-
-    def _begin(
-        self, head: bytes, fields: Fields, fraction: float, position: float, began: int, *, special: bool
-    ) -> Exchange | None:
-        """The exchange of a sampled request, unless a bound or its sender is against it."""
         self.cells[_SAMPLED] += 1
         threshold = fraction * self._keep()
         reason = self._full() or ("thinned" if position >= threshold else special and _refusal(fields))
@@ -253,7 +251,7 @@ class Admission:
     def _full(self) -> str | None:
         if self.observing >= self._max_in_flight:
             return "in_flight_full"
-        return "memory_full" if self.held >= self._max_bytes else None
+        return "memory_full" if self._taken - self._sink.released >= self._max_bytes else None
 
 
 def _refusal(fields: Fields) -> str | None:

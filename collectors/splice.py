@@ -9,9 +9,7 @@ side comes first, observation second; an error of the observer ends observation,
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic_ns
@@ -19,6 +17,7 @@ from typing import cast
 
 from collectors.admission import Admission
 from collectors.counters import CELL
+from collectors.endings import close_with_reset, discard, finish, set_reset
 from collectors.observer import Observer
 from collectors.overhead import Overhead
 from collectors.refusal import error_type, refusal
@@ -26,10 +25,9 @@ from collectors.settings import Settings
 
 _HIGH_WATER = 1 << 18
 _LINGER_SECONDS = 2.0
-_RESET = struct.pack("ii", 1, 0)
 # Reads are observed in batches: of so many, or as old as this, or at once where one is large, since
 # what waits is held in memory.
-_BATCH = 64
+_BATCH = 32
 _BATCH_SECONDS = 0.005
 _LARGE_READ = 1 << 14
 _ANSWER = -1  # in place of the nanoseconds that a read from the client took on its way
@@ -234,7 +232,7 @@ class Client(asyncio.Protocol):
 
     def finish(self) -> None:
         """The upstream sent FIN."""
-        _finish(self.transport, both=self.ended)
+        finish(self.transport, both=self.ended)
         if self.ended and self.upstream is not None:
             self.upstream.close()
 
@@ -260,13 +258,13 @@ class Client(asyncio.Protocol):
         if self._connecting is not None:
             self._connecting.cancel()
         self._closed("client_left")
-        upstream, self.upstream, self.send = self.upstream, None, _discard
+        upstream, self.upstream, self.send = self.upstream, None, discard
         if upstream is not None:
             upstream.abort(reset=exc is not None)
 
     def upstream_lost(self, *, reset: bool) -> None:
         """The upstream's connection is gone, by reset or in order."""
-        self.upstream, self.send = None, _discard
+        self.upstream, self.send = None, discard
         self.splicer.observe()
         waiting = self.observer is not None and self.observer.following and self.observer.awaiting
         if waiting and not self.ended:
@@ -274,7 +272,7 @@ class Client(asyncio.Protocol):
         lost = "upstream_reset" if reset else "upstream_closed"
         self._closed("client_left" if self.ended and not reset else lost)
         if self.transport is not None:
-            _reset(self.transport) if reset else self.transport.close()
+            close_with_reset(self.transport) if reset else self.transport.close()
 
     def close_if_idle(self) -> None:
         """While draining: close unless an answer is outstanding or may be."""
@@ -312,8 +310,8 @@ class Upstream(asyncio.Protocol):
         self._client: Client | None = client
         self._transport: asyncio.Transport | None = None
         self._ended = False
-        self.write: Callable[[bytes], None] = _discard
-        self._send: Callable[[bytes], None] = _discard
+        self.write: Callable[[bytes], None] = discard
+        self._send: Callable[[bytes], None] = discard
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -348,7 +346,7 @@ class Upstream(asyncio.Protocol):
 
     def finish(self) -> None:
         """The client sent FIN."""
-        _finish(self._transport, both=self._ended)
+        finish(self._transport, both=self._ended)
 
     def pause_writing(self) -> None:
         if self._client is not None:
@@ -373,10 +371,10 @@ class Upstream(asyncio.Protocol):
 
     def abort(self, *, reset: bool) -> None:
         """The client is gone: so is the upstream's work."""
-        self._client, self._send = None, _discard
+        self._client, self._send = None, discard
         if self._transport is not None:
             if reset:
-                _set_reset(self._transport)
+                set_reset(self._transport)
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -384,28 +382,3 @@ class Upstream(asyncio.Protocol):
         client, self._client = self._client, None
         if client is not None:
             client.upstream_lost(reset=exc is not None)
-
-
-def _discard(data: bytes) -> None:
-    """Where bytes go whose receiver is gone."""
-
-
-def _finish(transport: asyncio.Transport | None, *, both: bool) -> None:
-    """Pass a FIN on; close where the other direction has ended too."""
-    if transport is None or transport.is_closing():
-        return
-    if both or not transport.can_write_eof():
-        transport.close()
-    else:
-        transport.write_eof()
-
-
-def _set_reset(transport: asyncio.Transport) -> None:
-    with suppress(OSError):
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Close with RST, after what was already read from the other side has been passed on."""
-    _set_reset(transport)
-    transport.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collectors.admission import Admission, numbering, path_of
@@ -222,7 +222,8 @@ reads = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=2000, derandomize=True, deadline=None)
+# Without the health check on seconds: a busy machine is no defect of the observer's.
+@settings(max_examples=2000, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(reads, st.sampled_from(["client_left", "upstream_reset", "upstream_closed", "shutdown"]))
 def test_whatever_comes_every_sampled_request_has_one_end(
     script: list[tuple[str, bytes]], outcome: str
