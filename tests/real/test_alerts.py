@@ -61,8 +61,8 @@ ILL = (
 @pytest.fixture(scope="module")
 def ill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Route]:
     """A candidate with a fault of every family."""
-    # The plan's segment only gets more traffic.
-    plan = Plan(seconds=50, planted="task=tools", faults=ILL)
+    # The plan's segment only gets more traffic. The refusals are told after fifty seconds where nothing else runs.
+    plan = Plan(seconds=70, planted="task=tools", faults=ILL)
     with running_route(plan, tmp_path_factory.mktemp("ill")) as route:
         yield route
 
