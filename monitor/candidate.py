@@ -20,7 +20,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.config import ClientTLS
 from monitor.lanes import Lanes
@@ -35,6 +34,7 @@ from monitor.openai_api import (
     rewrite,
 )
 from monitor.records import Arm, Completion, Operation, Request
+from monitor.server_load import Load, parse_load
 
 MARKER = "x-tailgate-mirror"
 MAX_ANSWER_BYTES = 16 << 20
@@ -74,14 +74,6 @@ class Identity:
 
     def __str__(self) -> str:
         return json.dumps([self.model, self.root, self.version, self.max_model_len])
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """vLLM's own view of its queue; None where the server does not say."""
-
-    waiting: float | None = None
-    kv_cache: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,21 +354,6 @@ async def _bounded(response: httpx.Response) -> bytes:
         if len(content) > MAX_ANSWER_BYTES:
             raise Refused("too_large", f"more than {MAX_ANSWER_BYTES >> 20} MiB")
     return bytes(content)
-
-
-def parse_load(text: str) -> Load:
-    """`Load` from a page of vLLM metrics; engines are summed (waiting) or the fullest counts."""
-    waiting: list[float] = []
-    cache: list[float] = []
-    try:
-        for family in text_string_to_metric_families(text):
-            if family.name == "vllm:num_requests_waiting":
-                waiting += [sample.value for sample in family.samples]
-            elif family.name in {"vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"}:
-                cache += [sample.value for sample in family.samples]
-    except ValueError:  # not a metrics page
-        return Load()
-    return Load(sum(waiting) if waiting else None, max(cache) if cache else None)
 
 
 class Breaker:

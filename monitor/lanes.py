@@ -43,7 +43,7 @@ class Lanes(httpx.AsyncBaseTransport):
         try:
             await connection.ask(message)
         except BaseException:
-            self._done(connection)
+            self.done(connection)
             raise
         stream = _Body(self, connection)
         return httpx.Response(connection.status, headers=connection.headers, stream=stream)
@@ -71,7 +71,8 @@ class Lanes(httpx.AsyncBaseTransport):
         self._open.add(connection)
         return connection
 
-    def _done(self, connection: _Connection) -> None:
+    def done(self, connection: _Connection) -> None:
+        """Take a connection back: for the next request, if the answer on it was whole."""
         if connection.is_whole():
             self._free.append(connection)
         else:
@@ -111,7 +112,7 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         if self._open:
             self._open = False
-            self._lanes._done(self._connection)  # noqa: SLF001  its lanes made it
+            self._lanes.done(self._connection)
 
 
 class _Connection(asyncio.Protocol):

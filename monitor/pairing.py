@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from monitor.candidate import Ask, Leg, Load, Refused
+from monitor.candidate import Ask, Leg, Refused
 from monitor.capabilities import Abilities, Capabilities
 from monitor.config import Config
 from monitor.errors import BadInput
 from monitor.forced_views import with_forced
 from monitor.records import Completion, Exchange, Pair
 from monitor.sampling import chosen
+from monitor.server_load import Load
 
 REPLAY_SALT = b"tailgate-replay"
 GENERATE_SALT = b"tailgate-generate"

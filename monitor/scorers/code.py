@@ -33,11 +33,11 @@ def code(pair: Pair) -> Score | None:
     if pair.baseline.error_type or pair.candidate.error_type:
         return None
     language = asked_language(pair.request.prompt)
-    first = broken_block(pair.baseline.text, language)
-    if first is None:
-        return None
-    second = broken_block(pair.candidate.text, language)
-    if second is None:
+    first, second = (
+        broken_block(arm.text, language, cut=arm.finish_reason == "length")
+        for arm in (pair.baseline, pair.candidate)
+    )
+    if first is None or second is None:
         return None
     value = 1.0 if second and not first else 0.0
     label = "does_not_parse" if value else ""
@@ -53,10 +53,13 @@ def asked_language(prompt: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def broken_block(text: str, language: str = "") -> str | None:
-    """Language of the first block that does not parse; empty where all do; None without known code."""
+def broken_block(text: str, language: str = "", *, cut: bool = False) -> str | None:
+    """Language of the first block that does not parse; empty where all do; None without known code.
+
+    `cut`: the answer ran into its token limit. A block that is open there is not judged: that is `truncated`.
+    """
     known = False
-    for label, body in code_blocks(text, language):
+    for label, body in code_blocks(text, language, cut=cut):
         verdict = parses(body, label)
         if verdict is False:
             return canonical(label)
@@ -64,16 +67,16 @@ def broken_block(text: str, language: str = "") -> str | None:
     return "" if known else None
 
 
-def code_blocks(text: str, language: str = "") -> list[tuple[str, str]]:
+def code_blocks(text: str, language: str = "", *, cut: bool = False) -> list[tuple[str, str]]:
     """(language, code) of an answer: its fences, or the whole text where it is bare code."""
     fenced = blocks(text)
     if fenced:
         return [
             (b.language or _guess(b.body, language), b.body)
             for b in fenced
-            if canonical(b.language) != "json"
+            if canonical(b.language) != "json" and (b.closed or not cut)
         ]
-    return [(_guess(text, language), text)] if is_bare_code(text) else []
+    return [(_guess(text, language), text)] if is_bare_code(text) and not cut else []
 
 
 def is_bare_code(text: str) -> bool:

@@ -10,12 +10,13 @@ from typing import TypeVar
 
 import pytest
 
-from monitor.candidate import Ask, Breaker, Leg, Load, Refused, parse_load
+from monitor.candidate import Ask, Breaker, Leg, Refused
 from monitor.config import Config
 from monitor.config_file import load
 from monitor.openai_api import parse_request
 from monitor.pairing import Paired, Pairing
 from monitor.records import Completion, Exchange
+from monitor.server_load import Load, parse_load
 from tests.monitor.loopback import serving
 from tests.standin.process import running_standin
 

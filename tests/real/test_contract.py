@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.candidate import parse_load
 from monitor.openai_api import (
     StreamDecoder,
     decode_forced,
@@ -23,6 +22,7 @@ from monitor.openai_api import (
     rewrite,
 )
 from monitor.records import Completion
+from monitor.server_load import parse_load
 from tests.real.vllm_server import Server
 
 PATHS = {"chat": "/v1/chat/completions", "text_completion": "/v1/completions", "responses": "/v1/responses"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from monitor.records import Completion
 from monitor.scorers.code import code
 from monitor.scorers.languages import parses
 from tests.monitor.made import pair
@@ -50,6 +51,16 @@ def test_a_fence_is_taken_off_and_broken_code_is_charged() -> None:
     assert better is not None
     assert (same.value, worse.value, better.value) == (0.0, 1.0, 0.0)
     assert (worse.baseline, worse.candidate) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("cut", ["```python\ndef f(x:", "def f(x:"])
+def test_a_block_that_the_token_limit_cut_is_not_judged(cut: str) -> None:
+    whole = "```python\ndef f(x):\n    return x\n```"
+    assert code(pair(PROMPT, whole, Completion(cut, finish_reason="length"))) is None
+    assert code(pair(PROMPT, Completion(cut, finish_reason="length"), whole)) is None
+    stopped = code(pair(PROMPT, whole, Completion(cut, finish_reason="stop")))
+    assert stopped is not None
+    assert stopped.value == 1.0
 
 
 def test_an_answer_without_code_is_not_judged() -> None:
