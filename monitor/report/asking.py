@@ -19,7 +19,7 @@ from monitor.report.model import Window
 from monitor.signals import SIGNALS
 from monitor.store import QUERIES, Columns, Store
 
-MEMORY: Final = "800MB"
+MEMORY: Final = "500MB"
 """Of DuckDB; arrays of ten million pairs take as much again."""
 STRETCH: Final = 1_000_000
 OUTCOMES: Final = 50_000

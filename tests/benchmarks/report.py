@@ -27,7 +27,7 @@ from tests.benchmarks.runs import RUNS, Listed, listed, pair_lines
 from tests.benchmarks.stored_pairs import PLANTED, fill
 
 PAIRS = 10_000_000
-MOST_SECONDS, MOST_GIB = 120.0, 2.0
+MOST_SECONDS, MOST_GIB = 120.0, 2e9 / 2**30
 PYTHON = os.environ.get("REPORT_PYTHON", sys.executable)
 
 
@@ -117,7 +117,7 @@ def markdown(found: Mapping[str, Any]) -> str:
     lines = [
         "# The weekly report", "",
         (f"{big['pairs']:,} pairs in the window, {big['lines']:,} lines: {big['seconds']:.0f} s ({big['cpu_seconds']:.0f} s of CPU, "
-        f"bound {MOST_SECONDS:.0f} s), {big['memory_gib']:.2f} GiB (bound {MOST_GIB:.0f} GiB), store of {big['file_gib']} GiB. "
+        f"bound {MOST_SECONDS:.0f} s), {big['memory_gib']:.2f} GiB (bound {MOST_GIB:.2f} GiB), store of {big['file_gib']} GiB. "
         f"The planted segment comes first: {'yes' if big['first_line_is_the_planted_one'] else 'no'}. "
         f"Evidently was shown {big['evidently_sampled']} rows and found {big['evidently_drifted']} drifted."),
     ]  # fmt: skip
