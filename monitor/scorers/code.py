@@ -45,14 +45,14 @@ def code(pair: Pair) -> Score | None:
     return Score("code", value, label, words, float(bool(first)), float(bool(second)))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def asked_language(prompt: str) -> str:
     """The one programming language that a prompt names, else empty."""
     found = {canonical(name.lower().replace(" script", "")) for name in _MENTIONED.findall(edges(prompt))}
     return next(iter(found)) if len(found) == 1 else ""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def broken_block(text: str, language: str = "", *, cut: bool = False) -> str | None:
     """Language of the first block that does not parse; empty where all do; None without known code.
 
@@ -92,7 +92,7 @@ def _guess(body: str, language: str) -> str:
     return language if is_bare_code(body) else ""
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def definitions(text: str) -> Mapping[str, str]:
     """`Class.function` → parameter names of the Python code in an answer; empty where none parses."""
     found: dict[str, str] = {}

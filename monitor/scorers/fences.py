@@ -20,7 +20,7 @@ class Block:
     closed: bool
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def blocks(text: str) -> tuple[Block, ...]:
     """The fenced blocks of the first `LIMIT` characters, in order."""
     if "```" not in text and "~~~" not in text:

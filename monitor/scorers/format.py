@@ -100,7 +100,7 @@ def _has(value: Any, key: str) -> bool:
     return isinstance(value, Mapping) and key in value
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def template_keys(text: str) -> tuple[str, ...]:
     """Top-level keys of a JSON template that the prompt shows in a fence."""
     if "```json" not in text:

@@ -65,7 +65,7 @@ def _embedded(text: str) -> Found:
     return best
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def find_json(text: str) -> Found:
     """JSON of an answer: bare, in a fence that is the whole answer, or embedded in prose."""
     stripped = text[:LIMIT].strip()

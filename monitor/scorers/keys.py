@@ -170,7 +170,7 @@ def _broken_field(rest: str) -> str:
     return re.split(r"\s*(?:\n|[}](?!.*[}]))", rest, maxsplit=1)[0].rstrip(", ")
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=64)
 def key_of(question: Question, text: str) -> Key | None:
     """The key of one answer under a question, or None where it gives none."""
     if question.json:

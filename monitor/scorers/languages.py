@@ -43,7 +43,7 @@ def canonical(label: str) -> str:
     return _NAMES.get(label, label)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def parses(code: str, language: str) -> bool | None:
     """Whether `code` is syntactically whole; None for unknown languages and oversized or empty texts."""
     language = canonical(language)
@@ -58,7 +58,7 @@ def parses(code: str, language: str) -> bool | None:
     return None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def python_tree(code: str) -> ast.Module | None:
     """The syntax tree of Python code (fragments are dedented, notebook magics dropped), or None."""
     try:

@@ -118,7 +118,7 @@ def _safe(match: re.Match[str]) -> Number | None:
         return None
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=64)
 def last_number(text: str) -> Number | None:
     """The last number in the last `TAIL` characters, or None."""
     tail = text[-TAIL:] if text.isascii() else joined(text[-TAIL:])

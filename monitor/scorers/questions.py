@@ -112,7 +112,7 @@ def edges(text: str, size: int = _EDGE) -> str:
     return text if len(text) <= 2 * size else f"{text[:size]}\n{text[-size:]}"
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _question(system: str, prompt: str) -> Question:
     text = edges(f"{system}\n{prompt}" if system else prompt)
     small = text.lower()

@@ -18,7 +18,7 @@ _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\
 _RUN = re.compile(f"([{_UNSPACED}]+)")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def words(text: str) -> tuple[str, ...]:
     """Words; single characters in scripts that write no spaces (Thai to Khmer, kana, Han). Capped."""
     if text.isascii() or not _RUN.search(text):

@@ -20,7 +20,7 @@ Args = dict[str, Any]
 Check = Callable[[Constraint, Args, str], bool]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def check(constraint: Constraint, text: str) -> bool:
     """Whether `text` keeps `constraint`; an unknown kind is an error of the caller (KeyError)."""
     return _CHECKS[constraint.kind.replace(f":{_case(constraint.kind)}_", ":")](

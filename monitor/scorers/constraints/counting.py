@@ -75,7 +75,7 @@ def words(text: str) -> int:
     return len(_WORD.findall(text))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def sentences(text: str, language: str) -> int:
     """Sentences; in Japanese every line and every 。！？ ends one."""
     if language == "ja":

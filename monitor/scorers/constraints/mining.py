@@ -47,7 +47,7 @@ def constraints_of(request: Request) -> tuple[Constraint, ...]:
     return mined(request.system, request.prompt)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def mined(system: str, prompt: str) -> tuple[Constraint, ...]:
     text = edges(f"{system}\n{prompt}" if system else prompt)
     if _CODE.search(text):
