@@ -186,8 +186,8 @@ class _Connection(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._fail(httpx.RemoteProtocolError(str(error)))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:  # nobody asked to switch
+            self._fail(httpx.RemoteProtocolError(str(error) or "the server switched protocols"))
         if self._unread > MOST_UNREAD_BYTES:
             self._transport.pause_reading()
         self._wake()

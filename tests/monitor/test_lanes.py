@@ -120,6 +120,7 @@ def test_interim_answers_are_passed_over() -> None:
         ANSWER[:-1],
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n",
         b"no HTTP at all",
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
     ],
 )
 def test_an_answer_that_is_not_whole_is_an_error(torn: bytes) -> None:
