@@ -1,4 +1,4 @@
-"""What the HTTP side is told hangs together."""
+"""What is handed out of the monitor hangs together, and is made anew as often as it is worth."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from monitor import service as service_module
 from monitor.candidate import Leg
 from monitor.config import Config
 from monitor.metrics import Metrics
@@ -21,11 +22,31 @@ def standing() -> Iterator[Standing]:
     store.close()
 
 
-def test_who_saw_a_newer_funnel_is_not_shown_an_older_verdict(standing: Standing) -> None:
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics("r", 5)
+
+
+@pytest.fixture
+def service(standing: Standing, metrics: Metrics) -> Service:
     leg = Leg("candidate", "http://127.0.0.1:1", concurrency=1)
-    service = Service(Config(), standing, metrics=Metrics("r", 5), candidate=leg, reload=Config)
+    return Service(Config(), standing, metrics=metrics, candidate=leg, reload=Config)
+
+
+def test_who_saw_a_newer_funnel_is_not_shown_an_older_verdict(service: Service, standing: Standing) -> None:
     assert service.verdict().funnel.skipped == {}
     standing.tally.count("read")
     standing.tally.skip("expired")
     assert service.funnel().skipped == {"expired": 1}
     assert service.verdict().funnel == service.funnel()
+
+
+@pytest.mark.parametrize(("share", "anew"), [(1e9, True), (1e-9, False)])
+def test_gauges_are_made_anew_unless_that_is_dear(
+    service: Service, metrics: Metrics, monkeypatch: pytest.MonkeyPatch, share: float, anew: bool
+) -> None:
+    monkeypatch.setattr(service_module, "BOARD_SHARE", share)
+    service.refresh()
+    made = metrics.board
+    service.refresh()
+    assert (metrics.board is not made) == anew
