@@ -237,11 +237,15 @@ async def play(stage: Stage, plan: Plan, show: Callable[[Json, Sent], None]) -> 
         model = await _model(stage.urls["baseline"])
         sending = asyncio.create_task(send(stage.urls["clients"], plan, model, sent))
         verdict: Json = {}
-        while not sending.done():
-            await asyncio.wait({sending}, timeout=1.0)
-            stage.check()
-            verdict = (await monitor.get("/api/v1/verdict")).json()
-            show(verdict, sent)
+        try:
+            while not sending.done():
+                await asyncio.wait({sending}, timeout=1.0)
+                stage.check()
+                verdict = (await monitor.get("/api/v1/verdict")).json()
+                show(verdict, sent)
+        finally:
+            sending.cancel()  # where the stage fell: its clients close while there is a loop
+            await asyncio.wait({sending})
         sending.result()
         for _ in _until(time.monotonic() + SETTLE_SECONDS):
             verdict = (await monitor.get("/api/v1/verdict")).json()
