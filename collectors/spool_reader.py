@@ -278,10 +278,7 @@ class _Stream:
             self.corrupt += 1
             self._searching = True
         data = self._bytes(self._at.offset + 1, _BLOCK)
-        found = data.find(MAGIC)
-        # Without a hit keep one byte: the magic may straddle the block.
-        step = found if found >= 0 else max(len(data) - 1, 0)
-        self._at = self._at._replace(offset=self._at.offset + 1 + step)
+        self._at = self._at._replace(offset=self._at.offset + 1 + _to_magic(data))
 
     def _bytes(self, offset: int, length: int) -> bytes:
         start = offset - self._base
@@ -385,16 +382,13 @@ def _headers(descriptor: int) -> Iterator[tuple[int, Header]]:
             yield offset, header
             offset += HEADER_BYTES + header.length
         else:
-            offset = _next_magic(descriptor, offset + 1)
+            offset += 1 + _to_magic(os.pread(descriptor, _BLOCK, offset + 1))
 
 
-def _next_magic(descriptor: int, offset: int) -> int:
-    """Where the next frame may begin; a magic that straddles two blocks is not missed."""
-    while len(data := os.pread(descriptor, _BLOCK, offset)) >= len(MAGIC):
-        if (found := data.find(MAGIC)) >= 0:
-            return offset + found
-        offset += len(data) - 1
-    return offset + len(data)
+def _to_magic(data: bytes) -> int:
+    """Bytes until a frame may begin; without a hit one is kept, for the magic may straddle two blocks."""
+    found = data.find(MAGIC)
+    return found if found >= 0 else max(len(data) - 1, 0)
 
 
 def _overwrite(descriptor: int, offset: int, header: Header) -> None:

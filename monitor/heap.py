@@ -14,8 +14,8 @@ def bound() -> None:
     """Have glibc give freed memory back: before the first thread is started; elsewhere this does nothing.
 
     By default it keeps eight heaps per core, each with holes of its own, and takes ever larger blocks from them
-    instead of from the system (mallopt(3), "dynamic mmap threshold"): half of what a monitor held after an hour of
-    long prompts was holes.
+    instead of from the system (mallopt(3), "dynamic mmap threshold"): half of a monitor's heap was holes after
+    ten minutes of fast traffic with long prompts.
     """
     with suppress(OSError, AttributeError):  # musl and macOS have no mallopt
         mallopt = ctypes.CDLL(None).mallopt

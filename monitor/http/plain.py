@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -14,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from monitor.exposition import openmetrics as openmetrics_text
 from monitor.http.api import OPENMETRICS, PLAIN
 from monitor.http.guard import Guard, Tokens
 
@@ -25,8 +25,9 @@ def plain_application(
 
     async def metrics(request: Request) -> Response:
         openmetrics = "application/openmetrics-text" in request.headers.get("accept", "")
-        page = generate_openmetrics if openmetrics else generate_latest
-        body = await run_in_threadpool(page, registry)
+        body = await run_in_threadpool(
+            lambda: openmetrics_text(registry.collect()) if openmetrics else generate_latest(registry)
+        )
         return Response(body, headers={"content-type": OPENMETRICS if openmetrics else PLAIN})
 
     async def healthy(_: Request) -> Response:
