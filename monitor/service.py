@@ -179,6 +179,7 @@ class Service:
             return
         self._latency = archive.latency(self._standing.store, time.time() - LATENCY_WINDOW)
         self._trails = archive.trails(self._standing.store, self._standing.display.since or 0.0)
+        self._standing.store.trim()
         took = time.monotonic() - began
         self._latency_due = began + max(LATENCY_SECONDS, took / LATENCY_SHARE)
 

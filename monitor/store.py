@@ -17,7 +17,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -35,6 +35,9 @@ Fetch = Callable[[duckdb.DuckDBPyConnection], Read]
 
 # Files that older DuckDB command lines can still open, so operators can look and roll back.
 STORAGE_VERSION = "v1.5.0"
+# Rows stay in memory until they are checkpointed; the default is four times as much.
+_CHECKPOINT_AT = "4MB"
+_NEXT_TO_NOTHING = "1MB"
 _OWED = "compaction_due"
 _NAMED = re.compile(r"^-- name: (\w+)\n(.*?);\s*$", re.DOTALL | re.MULTILINE)
 
@@ -76,7 +79,10 @@ class Batch:
 
 def _connect(path: str) -> duckdb.DuckDBPyConnection:
     try:
-        return duckdb.connect(path, config={"storage_compatibility_version": STORAGE_VERSION})
+        return duckdb.connect(
+            path,
+            config={"storage_compatibility_version": STORAGE_VERSION, "checkpoint_threshold": _CHECKPOINT_AT},
+        )
     except duckdb.IOException as error:
         if "lock" in str(error).lower():
             raise StoreError(
@@ -119,6 +125,12 @@ class _Gate:
             with self._changed:
                 self._readers -= 1
                 self._changed.notify_all()
+
+    @contextmanager
+    def idle(self) -> Iterator[bool]:
+        """Whether nobody reads; if so, who comes meanwhile waits."""
+        with self._changed:
+            yield self._readers == 0
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -292,6 +304,25 @@ class Store:
             execute(f"DELETE FROM fresh.meta WHERE key = '{_OWED}'")
         finally:
             execute("DETACH fresh")
+
+    def trim(self) -> None:
+        """Give back the memory in which DuckDB keeps whatever was ever read, up to four fifths of the machine's.
+
+        A busy store is left alone: who reads needs it, and the next call comes soon.
+        """
+        self._writer.submit(self._trim).result()
+
+    def _trim(self) -> None:
+        with self._gate.idle() as idle:
+            if idle:
+                execute = self._connection.execute
+                # Rows that are in no checkpoint yet would go to a file beside the database, in the clear.
+                execute("SET max_temp_directory_size = '0KB'")
+                # It evicts what it can before it says that this is not enough.
+                with suppress(duckdb.OutOfMemoryException):
+                    execute(f"SET memory_limit = '{_NEXT_TO_NOTHING}'")
+                execute("RESET memory_limit")
+                execute("RESET max_temp_directory_size")
 
     def write(self, name_or_sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """One statement on the writer thread (labels, purge, audit)."""

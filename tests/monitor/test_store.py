@@ -73,6 +73,37 @@ def test_a_snapshot_replaces_the_one_before(path: Path) -> None:
     store.close()
 
 
+def kept(store: Store, tag: str) -> int:
+    """Bytes that DuckDB holds in memory under a tag."""
+    return sum(
+        held for (held,) in store.query(f"SELECT memory_usage_bytes FROM duckdb_memory() WHERE tag = '{tag}'")
+    )
+
+
+def test_what_was_read_from_the_file_is_given_back(path: Path) -> None:
+    store = Store(path)
+    store.commit(Batch(scores=[score(seq, x=seq / 7) for seq in range(50_000)]))
+    store.close()
+    store = Store(path)
+    assert store.query("SELECT count(x) FROM scores WHERE x > 0") == [(49_999,)]
+    before = kept(store, "BASE_TABLE")
+    store.trim()
+    assert kept(store, "BASE_TABLE") < before / 2
+    assert store.query("SELECT count(x) FROM scores WHERE x > 0") == [(49_999,)]
+    store.close()
+
+
+def test_rows_of_no_checkpoint_yet_are_not_written_beside_the_file(path: Path) -> None:
+    store = Store(path)
+    store.commit(Batch(scores=[score(seq, x=seq / 7) for seq in range(5_000)]))
+    before = kept(store, "IN_MEMORY_TABLE")
+    store.trim()
+    assert before > 0
+    assert kept(store, "IN_MEMORY_TABLE") == before
+    assert sum(size for (size,) in store.query("SELECT size FROM duckdb_temporary_files()")) == 0
+    store.close()
+
+
 def test_a_second_process_is_told_who_owns_the_file(path: Path) -> None:
     store = Store(path)
     code = f"from monitor.store import Store; Store({str(path)!r})"
