@@ -22,6 +22,7 @@ _TOPIC_SECONDS: Final = 8 * 86_400.0
 _PAIR: Final = (
     "id", "received_at", "segments", "operation", "collector", "flags", "baseline", "candidate", "replay", "texts",
 )  # fmt: skip
+NAMELESS: Final = "privacy.subject is not set: what is scored now names no subject and cannot be found by one"
 
 
 def note(store: Store, now: float, action: str, detail: str) -> None:

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from monitor.cli.ending import ending_in_order
 from monitor.cli.json_out import echo_json
 from monitor.cli.options import format_option
 from monitor.cli.render_live import chosen_rows, print_funnel, print_rows, print_warnings, rows_table
@@ -46,7 +47,7 @@ def command(
     planted = None if plant == "none" or candidate else plant
     plan = Plan(seconds, planted, seed, baseline, candidate)
     console = Console(stderr=True)
-    with tempfile.TemporaryDirectory(prefix="tailgate-demo-") as directory:
+    with ending_in_order(), tempfile.TemporaryDirectory(prefix="tailgate-demo-") as directory:
         started = time.monotonic()
         stage = raise_stage(plan, Path(directory))
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from monitor.cli.ending import ending_in_order
 from monitor.cli.json_out import echo_json
 from monitor.cli.options import format_option
 from monitor.demo import TOKEN_ENV, Plan, play, raise_stage
@@ -58,7 +59,7 @@ def command(
     console = Console(stderr=True)
     started = time.monotonic()
     seen: list[Check] = []
-    with tempfile.TemporaryDirectory(prefix="tailgate-selftest-") as directory:
+    with ending_in_order(), tempfile.TemporaryDirectory(prefix="tailgate-selftest-") as directory:
         stage = raise_stage(plan, Path(directory))
         try:
             verdict, sent = asyncio.run(play(stage, plan, lambda _verdict, _sent: None))

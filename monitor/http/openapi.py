@@ -36,6 +36,7 @@ _ERASED: Final[Json] = {
         "spool": {"type": "integer"},
         "exported": {"type": "integer"},
         "unreached": {"type": "array", "items": _TEXT, "description": "earlier exports that do not answer"},
+        "note": {**_TEXT, "description": "why nothing could be found, where that is known"},
     },
 }
 _REFUSALS: Final = {

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+from itertools import takewhile
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.standin.process import TAILGATE
@@ -42,3 +45,16 @@ def test_a_segment_that_the_traffic_lacks_is_a_usage_error() -> None:
     )
     assert done.returncode == 2
     assert "language=tlh" in done.stderr
+
+
+def test_a_demo_that_is_ended_leaves_nothing_running() -> None:
+    with subprocess.Popen([TAILGATE, "demo"], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        started = "".join(takewhile(lambda line: not line.startswith("  sidecar"), process.stderr))
+        process.terminate()
+        process.stderr.read()
+    addresses = re.findall(r"http://127\.0\.0\.1:\d+", started)
+    assert (process.returncode, len(addresses)) == (143, 2)  # of sidecar's data path and monitor
+    for address in addresses:
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(address)

@@ -9,6 +9,7 @@ import pytest
 from monitor import service as service_module
 from monitor.candidate import Leg
 from monitor.config import Config
+from monitor.forgetting import NAMELESS
 from monitor.metrics import Metrics
 from monitor.service import Service
 from monitor.standing import Standing
@@ -50,3 +51,8 @@ def test_gauges_are_made_anew_unless_that_is_dear(
     made = metrics.board
     service.refresh()
     assert (metrics.board is not made) == anew
+
+
+def test_an_erasure_says_that_pairs_name_no_subject(service: Service) -> None:
+    assert service.config.privacy.subject is None
+    assert service.erase("ann") == {"pairs": 0, "spool": 0, "note": NAMELESS}
