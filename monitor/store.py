@@ -157,6 +157,7 @@ class Store:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._local = threading.local()
         self._generation = 0
+        self._written: dict[str, dict[Any, Any]] = {}  # by this process, in committed transactions
         self._gate = _Gate()
         try:
             self._migrate()
@@ -203,6 +204,7 @@ class Store:
             raise StoreError(f"{self.path}: cannot be written: {_first_line(error)}") from error
 
     def _rollback(self) -> None:
+        self._written.clear()
         try:
             self._connection.rollback()
         except duckdb.Error:
@@ -219,11 +221,11 @@ class Store:
 
     def _upserts(self, batch: Batch) -> None:
         execute = self._connection.execute
-        for name, value in batch.funnel.items():
+        for name, value in self._news("funnel", batch.funnel):
             execute("INSERT OR REPLACE INTO funnel VALUES (?, ?)", [name, value])
-        for (stream, name), value in batch.counters.items():
+        for (stream, name), value in self._news("capture_counters", batch.counters):
             execute("INSERT OR REPLACE INTO capture_counters VALUES (?, ?, ?)", [stream, name, value])
-        for stream, position in batch.offsets.items():
+        for stream, position in self._news("offsets", batch.offsets):
             execute("INSERT OR REPLACE INTO offsets VALUES (?, ?)", [stream, position])
         if batch.candidate:
             execute("INSERT INTO candidates VALUES (?, ?, ?, ?)", list(batch.candidate))
@@ -232,6 +234,13 @@ class Store:
             execute("DELETE FROM snapshots")
             values = [snapshot.block, snapshot.taken_at, snapshot.config_hash, snapshot.body]
             execute("INSERT INTO snapshots VALUES (?, ?, ?, ?)", values)
+
+    def _news(self, table: str, values: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+        """Those values that the table does not hold: most of them stand still from one second to the next."""
+        written = self._written.setdefault(table, {})
+        news = [(key, value) for key, value in values.items() if written.get(key) != value]
+        written.update(news)
+        return news
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         """One cursor per thread and file: an open result owns its connection."""

@@ -64,6 +64,18 @@ def test_a_failing_batch_leaves_nothing_behind(path: Path) -> None:
     store.close()
 
 
+def test_a_value_of_a_failed_batch_is_written_by_the_next_one(path: Path) -> None:
+    store = Store(path)
+    store.commit(Batch(pairs=[pair(1)], funnel={"read": 1, "sent": 1}))
+    counted = {"read": 2, "sent": 1}
+    with pytest.raises(StoreError):
+        store.commit(Batch(pairs=[pair(1)], funnel=counted))
+    store.commit(Batch(funnel=counted))
+    store.commit(Batch(funnel={**counted, "sent": 2}))
+    assert store.mapping("funnel") == {"read": 2, "sent": 2}
+    store.close()
+
+
 def test_a_snapshot_replaces_the_one_before(path: Path) -> None:
     store = Store(path)
     for block in (1, 2):
