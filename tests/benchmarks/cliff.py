@@ -3,12 +3,13 @@
     python -m tests.benchmarks.cliff [--model NAME] [--prompts N] [--only NAME ...] [--fresh] [--report]
 
 A small model (SmolLM2-135M-Instruct, or Gemma 3 270M base) in float32 is the baseline; the candidates are
-itself and its weights rounded to 8, 6, 5 and 4 bits. Everything is served by vLLM on a CPU, one server at
+itself and its weights rounded to 8, 6, 5 and 4 bits. Everything is served by vLLM, on a CPU or, where
+`TAILGATE_VLLM_PYTHON` has a vLLM built for GPUs, on a GPU, one server at
 a time: the baseline answers each request twice and is recorded, then each candidate answers and
 teacher-forces behind the real sidecar and monitor while the recording plays the baseline. Answers and
 candidates that are finished stay under `.cache/cliff` and are not asked again unless `--fresh`; the
 figures are made anew from what lies there. Writes tests/benchmarks/results/cliff.json and .md (of Gemma
-cliff_gemma3.*); exit 1 where an expectation fails.
+cliff_gemma3.*, from a GPU *_gpu.*); exit 1 where an expectation fails.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +62,20 @@ SETTINGS = (
 class Candidate:
     """A name, what its weights are rounded to (bits, weights per scale; None = the baseline's own).
 
-    `most` requests of each group are enough for it; None = all.
+    `most` requests of each group are enough for it; None = all. `invariant`: answers do not depend on
+    their batch (a GPU can do that), neither the candidate's nor the baseline's.
     """
 
     name: str
     rounded: tuple[int, int] | None = None
     dtype: str = "float32"
     most: int | None = None
+    invariant: bool = False
 
 
+BASELINE = Candidate("itself")
 CANDIDATES = (
-    Candidate("itself"),
+    BASELINE,
     Candidate("int4-g128", (4, 128)),
     Candidate("int5-g32", (5, 32)),
     Candidate("int8-g128", (8, 128)),
@@ -80,7 +84,13 @@ CANDIDATES = (
     Candidate("int6-g32", (6, 32)),
 )
 """In the order of what a run that is cut short should have done; int6 is the first left out."""
-NAMES = [candidate.name for candidate in CANDIDATES]
+ON_GPU = (
+    *(replace(candidate, most=None) for candidate in CANDIDATES),
+    Candidate("itself-bf16-invariant", dtype="bfloat16", invariant=True),
+    Candidate("itself-invariant", invariant=True),
+)
+"""A GPU is fast enough for all requests, and can be asked for answers that do not depend on their batch."""
+NAMES = [candidate.name for candidate in ON_GPU]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,26 +132,29 @@ def main() -> int:
 
 def bench(name: str, arguments: argparse.Namespace) -> int:
     """The whole run of one model; the exit code."""
-    model = MODELS[name]
+    model, gpu = MODELS[name], vllm_server.on_gpu()
+    candidates = ON_GPU if gpu and model.judged else model.candidates
     each: int = arguments.prompts or model.prompts
     offered = traffic.pool(each) if model.judged else traffic.unjudged(traffic.pool(each), each)
-    kept = KEPT / f"{name}-{each}-{traffic.fingerprint(traffic.interleaved(offered))}"
+    result = f"{model.result}_gpu" if gpu else model.result
+    kept = KEPT / f"{name}{'-gpu' if gpu else ''}-{each}-{traffic.fingerprint(traffic.interleaved(offered))}"
     if arguments.fresh:
         shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True, exist_ok=True)
     source = vllm_server.carried(name)
     asked, looked_at = chosen(source, offered, each, kept)
-    wanted = [] if arguments.report else [c for c in model.candidates if c.name in (arguments.only or NAMES)]
+    wanted = [] if arguments.report else [c for c in candidates if c.name in (arguments.only or NAMES)]
     for candidate in wanted:
         if not (kept / candidate.name / "done.json").exists():
             judge(candidate, source, share(asked, candidate), kept)
-    done = [candidate.name for candidate in model.candidates]
-    found = figures(asked, recording_of(kept, "float32"), kept, done, directional=model.judged)
+    done = [candidate.name for candidate in candidates]
+    found = figures(asked, recording_of(kept, BASELINE), kept, done, directional=model.judged)
     found |= {"model": model.title, "asked_for": model.prompts, "looked_at": looked_at}
+    found["server"] = vllm_server.described()
     text = report(found)
     print(text)
     if arguments.only is None and each >= min(LEAST, model.prompts):
-        write_result(model.result, found, markdown=text)
+        write_result(result, found, markdown=text)
     return int(not all(check["holds"] for check in found["checks"]))
 
 
@@ -151,9 +164,9 @@ def chosen(
     """The requests of the run and how many were looked at to find them; chosen and recorded once."""
     path, every = kept / "asked.json", {p.id: p for prompts in offered.values() for p in prompts}
     if not path.exists():
-        recording = recording_of(kept, "float32")
+        recording = recording_of(kept, BASELINE)
         _say("choosing the requests by the baseline's answers, and recording it")
-        with serving(source, "float32") as server:
+        with serving(source, BASELINE) as server:
             asked, looked_at = traffic.chosen(
                 offered, each, lambda batch: answers(server, batch, "answer", recording)
             )
@@ -170,29 +183,37 @@ def share(asked: Sequence[traffic.Prompt], candidate: Candidate) -> Sequence[tra
     return asked if candidate.most is None else asked[: candidate.most * groups]
 
 
-def recording_of(kept: Path, dtype: str) -> Path:
-    """Where the answers of the baseline are that computes like this."""
-    return kept / ("baseline.jsonl" if dtype == "float32" else f"baseline-{dtype}.jsonl")
+def recording_of(kept: Path, candidate: Candidate) -> Path:
+    """Where the answers of the baseline are that computes like this candidate."""
+    own = [candidate.dtype] * (candidate.dtype != "float32") + ["invariant"] * candidate.invariant
+    return kept / ("-".join(["baseline", *own]) + ".jsonl")
 
 
-def record(source: Path, asked: Sequence[traffic.Prompt], dtype: str, path: Path) -> None:
-    """The baseline's answers and replays, recorded once."""
+def record(source: Path, asked: Sequence[traffic.Prompt], candidate: Candidate, path: Path) -> None:
+    """The answers and replays of the baseline that computes like this candidate, recorded once."""
     if not complete(asked, path):
-        _say(f"recording the baseline in {dtype}")
-        with serving(source, dtype) as server:
+        _say(f"recording {path.stem}")
+        with serving(source, candidate) as server:
             for arm in ARMS:
                 answers(server, asked, arm, path)
 
 
-def serving(folder: Path, dtype: str) -> AbstractContextManager[vllm_server.Server]:
-    """vLLM on one core; the last of two equal flags counts."""
-    return vllm_server.serve(folder, traffic.MODEL, *FLAGS, f"--dtype={dtype}", core=CORE)
+def serving(folder: Path, candidate: Candidate) -> AbstractContextManager[vllm_server.Server]:
+    """vLLM on one core, or on the GPU; the last of two equal flags counts."""
+    return vllm_server.serve(
+        folder,
+        traffic.MODEL,
+        *FLAGS,
+        f"--dtype={candidate.dtype}",
+        core=CORE,
+        environment=vllm_server.INVARIANT if candidate.invariant else None,
+    )
 
 
 def judge(candidate: Candidate, source: Path, asked: Sequence[traffic.Prompt], run_kept: Path) -> None:
     """One candidate behind the real product; leaves its store and `done.json` in a folder of its name."""
-    recording, kept = recording_of(run_kept, candidate.dtype), run_kept / candidate.name
-    record(source, asked, candidate.dtype, recording)
+    recording, kept = recording_of(run_kept, candidate), run_kept / candidate.name
+    record(source, asked, candidate, recording)
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir()
     weights = source if candidate.rounded is None else vllm_server.quantized(*candidate.rounded, of=source)
@@ -200,7 +221,7 @@ def judge(candidate: Candidate, source: Path, asked: Sequence[traffic.Prompt], r
     _say(f"{candidate.name}: starting")
     with (
         playing(recording) as baseline,
-        serving(weights, candidate.dtype) as server,
+        serving(weights, candidate) as server,
         run(baseline, server.url, kept, *SETTINGS, replay_share=1.0) as product,
     ):
         _until_probed(product)

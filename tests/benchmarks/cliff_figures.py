@@ -287,6 +287,16 @@ def _directional(said: Json) -> bool:
 _EXPECTED: tuple[tuple[str, str, Any], ...] = (
     ("itself", "itself has not diverged, in no signal", lambda said: not said["diverged"]),
     ("itself-bf16", "itself in bfloat16 has not diverged, in no signal", lambda said: not said["diverged"]),
+    (
+        "itself-bf16-invariant",
+        "the same with batch invariance has not diverged, in no signal",
+        lambda said: not said["diverged"],
+    ),
+    (
+        "itself-invariant",
+        "itself with batch invariance has not diverged, in no signal",
+        lambda said: not said["diverged"],
+    ),
     ("int8-g128", "int8 has not diverged, in no signal", lambda said: not said["diverged"]),
     ("int6-g32", "int6 has not diverged by directional page signals", lambda said: not said["directional"]),
     ("int5-g32", "int5 has diverged by forced drop", _forced),

@@ -23,11 +23,16 @@ def _head(found: Json) -> str:
         missing += f" The full run has {found['asked_for']} in each group; the machine was shared and slow."
     return (
         "# A real quantization cliff\n\n"
-        f"{found['model']} in float32 against its own weights, rounded; vLLM on a CPU. {found['requests']} "
+        f"{found['model']} in float32 against its own weights, rounded; {_served(found['server'])}. {found['requests']} "
         f"requests, {found['per_group']} in each group, through sidecar and monitor (`candidate.mode: both`). "
         f"{own['identical_replays']:.0%} of the baseline's replays are identical to its answers; on average "
         f"{own['prompt_tokens']:.0f} tokens asked and {own['answer_tokens']:.0f} answered.{missing}{_chosen(found)}"
     )
+
+
+def _served(server: Mapping[str, str]) -> str:
+    driver = f", driver {server['driver']}" if "driver" in server else ""
+    return f"vLLM {server['vllm']} with torch {server['torch']} on one {server['device']}{driver}"
 
 
 def _chosen(found: Json) -> str:

