@@ -161,10 +161,11 @@ class Admission:
         if special and _MARKER in fields:
             self.cells[_MARKED] += 1
             return None
-        if position is None:
-            position = self._where_in(fields)
         self.cells[_SAMPLED] += 1
         threshold = fraction * self._keep()
+        if position is None:
+            key = self._key_in(fields)
+            position = 0.0 if threshold >= 1.0 else self._at(key)  # all are kept: no need to hash
         reason = self._full() or ("thinned" if position >= threshold else special and _refusal(fields))
         if reason:
             self.cells[_DROPS[reason]] += 1
@@ -214,12 +215,16 @@ class Admission:
         self.cells[_UNKEYED] += 1
         return self._draw()
 
-    def _where_in(self, fields: Fields) -> float:
+    def _key_in(self, fields: Fields) -> tuple[bytes, bytes] | None:
+        """The sampling key's name and value; requests without one are counted."""
         for key, _ in self._keys:
             if value := fields.get(key):
-                return self._hashed(key, value)
+                return key, value
         self.cells[_UNKEYED] += 1
-        return self._draw()
+        return None
+
+    def _at(self, key: tuple[bytes, bytes] | None) -> float:
+        return self._draw() if key is None else self._hashed(*key)
 
     def _hashed(self, key: bytes, value: bytes) -> float:
         # All requests of a trace, on every replica, share its trace id (W3C traceparent).

@@ -47,7 +47,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.hotpath", description=__doc__)
     parser.add_argument("--profile", action="append", choices=names, help="default: all")
     parser.add_argument("--only", action="append", help="variants whose name starts so; default: all")
-    parser.add_argument("--rounds", type=int, default=0, help="default: 5, 5 and 3")
+    parser.add_argument("--rounds", type=int, default=0, help="default: 11, 5 and 5")
     parser.add_argument("--dry", action="store_true", help="print, write no result file")
     arguments = parser.parse_args()
     arguments.profile = arguments.profile or names

@@ -44,7 +44,7 @@ PROFILES = (
         "saturation",
         "closed loop, 32 keep-alive connections, 1.0 KB requests, 1.6 KB answers",
         Load(seconds=2.5, connections=32),
-        rounds=5,
+        rounds=11,
     ),
     Profile(
         "rate",
@@ -56,7 +56,7 @@ PROFILES = (
         "streams",
         "200 concurrent streams of 150 events 20 ms apart",
         Load(seconds=4, warm_up=3.2, connections=200, chunks=STREAM_CHUNKS, spread_us=3_000_000),
-        rounds=3,
+        rounds=5,
     ),
 )
 
@@ -81,6 +81,8 @@ def measure(profiles: Sequence[Profile], variants: Sequence[Variant], say: Calla
             by_variant = samples.setdefault(profile.name, {v.name: [] for v in measured})
             for number in range(profile.rounds):
                 for variant in tuple(measured):
+                    if variant.rounds is not None and number >= variant.rounds:
+                        continue
                     try:
                         sample = _one(profile, variant, port)
                     except RuntimeError as error:
