@@ -148,7 +148,7 @@ def bench(name: str, arguments: argparse.Namespace) -> int:
         if not (kept / candidate.name / "done.json").exists():
             judge(candidate, source, share(asked, candidate), kept)
     done = [candidate.name for candidate in candidates]
-    found = figures(asked, recording_of(kept, BASELINE), kept, done, directional=model.judged)
+    found = figures(asked, recording_of(kept, BASELINE), kept, done, first=model.judged)
     found |= {"model": model.title, "asked_for": model.prompts, "looked_at": looked_at}
     found["server"] = vllm_server.described()
     text = report(found)

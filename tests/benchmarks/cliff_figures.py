@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from monitor.hypotheses import ALLOWANCES
 from monitor.scripts import letters, script
 from monitor.signals import SIGNALS
 from monitor.store import Store
@@ -52,11 +53,11 @@ class Compared:
 
 
 def figures(
-    asked: Sequence[Prompt], recording: Path, kept: Path, names: Iterable[str], *, directional: bool
+    asked: Sequence[Prompt], recording: Path, kept: Path, names: Iterable[str], *, first: bool
 ) -> Json:
     """Everything that the result file holds; candidates without a finished run are named.
 
-    `directional`: whether the requests were chosen so that signals that say "worse" can speak.
+    `first`: whether this is the model on which the allowed drop was found; others show where theirs lie.
     """
     names = list(names)
     done = [name for name in names if (kept / name / "done.json").exists()]
@@ -68,7 +69,8 @@ def figures(
         "baseline": baseline(asked, recording),
         "missing": [name for name in names if name not in done],
         "candidates": candidates,
-        "checks": checks(candidates, directional=directional),
+        "allowed_drop": ALLOWANCES["forced_drop"],
+        "checks": checks(candidates, first=first),
     }
 
 
@@ -264,16 +266,34 @@ def tokens(pairs: Sequence[Compared], alarms: Json) -> Json:
     return {"per_pair": per_pair, "per_decision": decision}
 
 
-def checks(candidates: Mapping[str, Json], *, directional: bool) -> list[Json]:
-    """What the issue expects, each with what was measured; absent candidates are not judged."""
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What should hold of a candidate's verdict; `first`: only on the model that the allowance was found on."""
+
+    candidate: str
+    what: str
+    holds: Callable[[Json], bool]
+    first: bool = False
+
+
+def checks(candidates: Mapping[str, Json], *, first: bool) -> list[Json]:
+    """Each expectation with what was measured; absent candidates are not judged."""
     found = []
-    for name, what, holds in _EXPECTED:
-        if name in candidates and (directional or holds is not _directional):
-            said = candidates[name]["verdict"]
+    for each in _EXPECTED:
+        if each.candidate in candidates and (first or not each.first):
+            said = candidates[each.candidate]["verdict"]
             named = Counter((d["signal"], d["level"]) for d in said["diverged"])
             words = ", ".join(f"{signal} ({level}) in {n}" for (signal, level), n in named.items())
-            found.append({"what": what, "holds": bool(holds(said)), "detail": words or said["verdict"]})
+            found.append({"what": each.what, "holds": each.holds(said), "detail": words or said["verdict"]})
     return found
+
+
+def _silent(said: Json) -> bool:
+    return not said["diverged"]
+
+
+def _not_directional(said: Json) -> bool:
+    return not said["directional"]
 
 
 def _forced(said: Json) -> bool:
@@ -284,22 +304,16 @@ def _directional(said: Json) -> bool:
     return bool(said["directional"])
 
 
-_EXPECTED: tuple[tuple[str, str, Any], ...] = (
-    ("itself", "itself has not diverged, in no signal", lambda said: not said["diverged"]),
-    ("itself-bf16", "itself in bfloat16 has not diverged, in no signal", lambda said: not said["diverged"]),
-    (
-        "itself-bf16-invariant",
-        "the same with batch invariance has not diverged, in no signal",
-        lambda said: not said["diverged"],
+_EXPECTED: tuple[Expectation, ...] = (
+    Expectation("itself", "itself has not diverged, in no signal", _silent),
+    Expectation("itself-bf16", "itself in bfloat16 has not diverged, in no signal", _silent),
+    Expectation(
+        "itself-bf16-invariant", "the same with batch invariance has not diverged, in no signal", _silent
     ),
-    (
-        "itself-invariant",
-        "itself with batch invariance has not diverged, in no signal",
-        lambda said: not said["diverged"],
-    ),
-    ("int8-g128", "int8 has not diverged, in no signal", lambda said: not said["diverged"]),
-    ("int6-g32", "int6 has not diverged by directional page signals", lambda said: not said["directional"]),
-    ("int5-g32", "int5 has diverged by forced drop", _forced),
-    ("int4-g128", "int4 has diverged by forced drop", _forced),
-    ("int4-g128", "int4 has diverged by directional page signals", _directional),
+    Expectation("itself-invariant", "itself with batch invariance has not diverged, in no signal", _silent),
+    Expectation("int8-g128", "int8 has not diverged, in no signal", _silent),
+    Expectation("int6-g32", "int6 has not diverged by directional page signals", _not_directional),
+    Expectation("int5-g32", "int5 has diverged by forced drop", _forced, first=True),
+    Expectation("int4-g128", "int4 has diverged by forced drop", _forced),
+    Expectation("int4-g128", "int4 has diverged by directional page signals", _directional, first=True),
 )

@@ -76,8 +76,19 @@ def _verdicts(found: Json) -> str:
         "answers agree",
         "worst group",
     )
-    note = "Drop in nats per token; p: a permutation test of whether the groups' mean drops differ at all."
-    return f"## Candidates\n\n{markdown.table(head, rows)}\n\n{note}"  # fmt: skip
+    note = (
+        "Drop in nats per token; p: a permutation test of whether the groups' mean drops differ at all. "
+        f"Signal `forced_drop` allows {found['allowed_drop']:g}: "
+        + ", ".join(f"{name} lies {_place(each, found['allowed_drop'])}" for name, each in found["candidates"].items())
+        + "."
+    )  # fmt: skip
+    return f"## Candidates\n\n{markdown.table(head, rows)}\n\n{note}"
+
+
+def _place(each: Json, allowed: float) -> str:
+    """Where a mean drop lies against the allowed one, by its interval."""
+    drop = each["all"]["drop"]
+    return "below" if drop["high"] < allowed else "above" if drop["low"] > allowed else "at it"
 
 
 def _worst(each: Json) -> str | None:
