@@ -156,6 +156,18 @@ test-report: $(STAMP) $(REPORT) ## the weekly report with Evidently installed (3
 bench-report: $(STAMP) $(REPORT) ## the report on ten million pairs and on published outputs: seconds, memory (15 min, 6 GB of disk)
 	REPORT_PYTHON=$(dir $(REPORT))bin/python $(BIN)/python -m tests.benchmarks.report
 
+# DuckLake's extensions load into duckdb 1.5.5 only, and a monitor needs 2.0: a venv of its own, as its users have it.
+DUCKLAKE := .cache/ducklake/.installed
+
+$(DUCKLAKE): pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -e '.[ducklake]'
+	touch $@
+
+.PHONY: test-ducklake
+test-ducklake: $(STAMP) $(DUCKLAKE) ## exports into a real DuckLake on a real PostgreSQL (Debian: postgresql) (2 min, 700 MB)
+	$(BIN)/python -m pytest -q -m full tests/real/test_ducklake.py
+
 test-real: $(STAMP) vllm ## everything against real servers: contract, clients, mirrored requests (8 min)
 	$(BIN)/python -m pytest -q -m real tests/real
 

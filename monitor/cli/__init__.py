@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("probe", "where the candidate's abilities end: thresholds, shares, sensitivity, load"),
     "discover": ("discover", "slices that nobody declared: searched on one half, confirmed on the other"),
     "export": ("export", "a stopped monitor's database as Parquet"),
+    "lake": ("lake", "exported files as DuckLake tables (PostgreSQL catalog), in an environment of its own"),
     "sql": ("sql", "any question to exported pairs and scores"),
     "labels": ("labels", "send delayed labels to a running monitor"),
     "erase": ("erase", "forget a data subject"),

@@ -34,6 +34,9 @@ class Place(Protocol):
     def names(self, folder: str = "") -> list[str]:
         """Names of all files below `folder`, sorted."""
 
+    def versions(self, folder: str = "") -> dict[str, str]:
+        """Names of all files below `folder`, each with a word that is another one when the file was replaced."""
+
     def draft(self) -> Path:
         """A local path for a new file, on the file system from which `put` is cheapest."""
 
@@ -63,6 +66,14 @@ def place_of(location: str) -> Place:
     return Bucket(location)
 
 
+def address(location: str) -> str:
+    """What two spellings of one place have in common, with a slash behind it."""
+    if "://" not in location:
+        return f"{Path(location).resolve()}/"
+    parts = urlsplit(location)
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/"
+
+
 class Directory:
     """A directory of this machine or a mounted one."""
 
@@ -80,6 +91,14 @@ class Directory:
             below = Path(directory).relative_to(self._root)
             found += [(below / name).as_posix() for name in files]
         return sorted(found)
+
+    def versions(self, folder: str = "") -> dict[str, str]:
+        found = {}
+        for name in self.names(folder):
+            with suppress(FileNotFoundError):
+                state = (self._root / name).stat()
+                found[name] = f"{state.st_mtime_ns}-{state.st_size}"
+        return found
 
     def draft(self) -> Path:
         self._count += 1
@@ -151,6 +170,9 @@ class Bucket:
         self._count = 0
 
     def names(self, folder: str = "") -> list[str]:
+        return sorted(self.versions(folder))
+
+    def versions(self, folder: str = "") -> dict[str, str]:
         from pyarrow.fs import FileSelector
 
         start = str(PurePosixPath(self._root) / folder)
@@ -158,7 +180,11 @@ class Bucket:
             infos = self._fs.get_file_info(FileSelector(start, recursive=True, allow_not_found=True))
         except OSError as error:
             raise _failed(self.location, error) from error
-        return sorted(str(PurePosixPath(info.path).relative_to(self._root)) for info in infos if info.is_file)
+        return {
+            str(PurePosixPath(info.path).relative_to(self._root)): f"{info.mtime_ns}-{info.size}"
+            for info in infos
+            if info.is_file
+        }
 
     def draft(self) -> Path:
         self._count += 1

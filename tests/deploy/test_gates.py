@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from monitor.cli import COMMANDS, tailgate
 from monitor.probes.pack import NAMES
+from tests.deploy.chart import check, pods, unrestricted
 from tests.deploy.exported import exported
 from tests.deploy.promql import problems
 from tests.deploy.tools import DEPLOY, output
@@ -115,3 +116,17 @@ def test_the_probing_job_asks_with_options_and_a_pack_that_exist() -> None:
     given = {arg["name"]: arg.get("value", "") for arg in spec["args"]}
     words = re.sub(r"{{args\.(\w+)}}", lambda found: given[found[1]], " ".join(container["args"]))
     assert (unknown(words), "--pack smoke" in words) == ([], True)
+
+
+def test_the_lakes_job_is_a_valid_restricted_pod_that_calls_options_that_exist() -> None:
+    job = document("ducklake/cronjob.yaml")
+    check(job)
+    ((_, pod),) = pods([job])
+    (container,) = pod["containers"]
+    known = CliRunner().invoke(tailgate, ["lake", "--help"]).output
+    given = [word for word in container["args"] if word.startswith("--")]
+    assert (unrestricted(pod), container["args"][0], [word for word in given if word not in known]) == (
+        [],
+        "lake",
+        [],
+    )
