@@ -116,6 +116,7 @@ def _candidate(kept: Path, right: Mapping[str, str]) -> Json:
         "groups": {name: row(members, right, rng) for name, members in sorted(groups.items())},
         "spread": spread({name: drops(members) for name, members in groups.items()}, rng),
         "alarms": {**alarms, "tokens": tokens(pairs, alarms)},
+        "exact": exact(pairs),
     }
 
 
@@ -159,6 +160,19 @@ def compared(store: Store) -> list[Compared]:
 def drops(pairs: Iterable[Compared]) -> list[float]:
     """Mean absolute drop of every pair that has one, nats per token."""
     return [p.forced["drop_absolute"] for p in pairs if p.forced and p.forced["drop_absolute"] is not None]
+
+
+def exact(pairs: Iterable[Compared]) -> Json:
+    """How many pairs dropped nothing, to the bit, and the tokens of the longest of them and of the shortest other."""
+    judged = [p.forced for p in pairs if p.forced and p.forced["drop_absolute"] is not None]
+    same = [forced["prefilled"] for forced in judged if forced["drop_absolute"] == 0.0]
+    other = [forced["prefilled"] for forced in judged if forced["drop_absolute"] != 0.0]
+    return {
+        "pairs": len(judged),
+        "same": len(same),
+        "longest_same": max(same, default=None),
+        "shortest_other": min(other, default=None),
+    }
 
 
 def row(pairs: Sequence[Compared], right: Mapping[str, str], rng: np.random.Generator) -> Json:

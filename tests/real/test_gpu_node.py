@@ -60,4 +60,5 @@ def test_the_same_weights_drop_nothing_where_batches_do_not_matter(
     drops = [view.drop_absolute for view in forced(*node) if view.drop_absolute is not None]
     print(f"VLLM_BATCH_INVARIANT={invariant}: {drops}")
     assert len(drops) == len(ASKED)
+    # These requests are short: in bfloat16 FlashAttention 3 is exact up to 128 tokens (deploy/README.md).
     assert max(drops) == 0.0 if invariant == "1" else max(drops) < 0.05
