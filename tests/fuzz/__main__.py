@@ -35,11 +35,11 @@ def main() -> int:
     arguments = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     share = arguments.runs if arguments.guided is None else min(arguments.guided, arguments.runs)
-    targets = {
-        name: _one(name, arguments.runs, share, arguments.seed) for name in arguments.targets or names()
-    }
-    known = {**_earlier(), **targets}
-    write_result("fuzz", {"passed": all(t["passed"] for t in known.values()), "targets": known})
+    targets = {}
+    for name in arguments.targets or names():
+        targets[name] = _one(name, arguments.runs, share, arguments.seed)
+        known = {**_earlier(), name: targets[name]}  # after each: a run that is cut short keeps what it has
+        write_result("fuzz", {"passed": all(t["passed"] for t in known.values()), "targets": known})
     return int(not all(target["passed"] for target in targets.values()))
 
 
