@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -82,15 +81,15 @@ def command(
 
 def _repeat(turn: Callable[[], dict[str, Any]], every: float) -> None:
     """Until SIGTERM or SIGINT; the turn that is under way is finished."""
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    while not stopped.is_set():
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # they wait until somebody asks for them
+    while True:
         try:
             echo_json(turn())
         except (StoreError, Unreachable) as error:  # PostgreSQL restarts, a share comes back
             click.echo(f"tailgate: {one_line(str(error), 4000)}; again in {every:g} s", err=True)
-        stopped.wait(every)
+        if signal.sigtimedwait(stops, every) is not None:
+            return
 
 
 def _check_apart(archive: str, data: str) -> None:

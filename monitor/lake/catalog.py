@@ -112,7 +112,9 @@ def _locked(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str) ->
     try:
         yield bool(mine)
     finally:
-        with suppress(duckdb.Error):  # a lock that was cut off; left to its destructor it would end the process
+        with suppress(
+            duckdb.Error
+        ):  # a lock that was cut off; left to its destructor it would end the process
             cursor.rollback()
         cursor.close()
 
