@@ -165,7 +165,7 @@ $(DUCKLAKE): pyproject.toml
 	touch $@
 
 .PHONY: test-ducklake
-test-ducklake: $(STAMP) $(DUCKLAKE) ## exports into a real DuckLake on a real PostgreSQL (Debian: postgresql) (2 min, 700 MB)
+test-ducklake: $(STAMP) $(DUCKLAKE) ## exports into a real DuckLake on a real PostgreSQL (Debian: postgresql) (4 min, 550 MB)
 	$(BIN)/python -m pytest -q -m full tests/real/test_ducklake.py
 
 test-real: $(STAMP) vllm ## everything against real servers: contract, clients, mirrored requests (8 min)
