@@ -31,6 +31,11 @@ def note(store: Store, now: float, action: str, detail: str) -> None:
     store.write("INSERT INTO audit VALUES ($now, $action, $detail)", values)
 
 
+def remark(subject_header: str | None) -> dict[str, str]:
+    """What an erasure says beside its counts; `subject_header` is `privacy.subject`."""
+    return {} if subject_header else {"note": NAMELESS}
+
+
 def mark(store: Store, subject_key: str, now: float) -> None:
     """Remember that a data subject was erased now: what is still under way comes later, even after a restart."""
     store.remember(_ERASED + subject_key, str(now))

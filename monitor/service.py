@@ -270,8 +270,8 @@ class Service:
         forgetting.mark(self._standing.store, key, time.time())
         stored = self._forget(key)
         # Last, when nothing is left that could still be exported.
-        nameless = {} if self.config.privacy.subject else {"note": forgetting.NAMELESS}
-        return {"pairs": stored, "spool": waiting, **self._erase_exported(key), **nameless}
+        remark = forgetting.remark(self.config.privacy.subject)
+        return {"pairs": stored, "spool": waiting, **self._erase_exported(key), **remark}
 
     def _forget(self, key: str) -> int:
         store = self._standing.store

@@ -325,10 +325,11 @@ class Store:
         with self._gate.idle() as idle:
             if idle:
                 execute = self._connection.execute
-                # Rows that are in no checkpoint yet would go to a file beside the database, in the clear.
-                execute("SET max_temp_directory_size = '0KB'")
-                # It evicts what it can before it says that this is not enough.
+                # It evicts what it can before it says that this is not enough; where something is spilled
+                # already it refuses the first statement, and nothing is changed.
                 with suppress(duckdb.OutOfMemoryException):
+                    # Rows that are in no checkpoint yet would go to a file beside the database, in the clear.
+                    execute("SET max_temp_directory_size = '0KB'")
                     execute(f"SET memory_limit = '{_NEXT_TO_NOTHING}'")
                 execute("RESET memory_limit")
                 execute("RESET max_temp_directory_size")

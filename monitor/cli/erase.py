@@ -59,5 +59,5 @@ def erased(db: Path, subject: str) -> dict[str, Any]:
         pairs = forgetting.erase(store, hashed, now)
         where = config.export.directory
         exported = erase_exported(store, place_of(where) if where else None, hashed)
-    nameless = {} if config.privacy.subject else {"note": forgetting.NAMELESS}
-    return {"pairs": pairs, "spool": waiting, **exported, **nameless}
+    remark = forgetting.remark(config.privacy.subject)
+    return {"pairs": pairs, "spool": waiting, **exported, **remark}

@@ -116,6 +116,20 @@ def test_rows_of_no_checkpoint_yet_are_not_written_beside_the_file(path: Path) -
     store.close()
 
 
+def test_what_is_spilled_already_hinders_nobody(path: Path) -> None:
+    store = Store(path)
+    store.commit(Batch(scores=[score(seq, x=seq / 7) for seq in range(20_000)]))
+    store.write("SET memory_limit = '1MB'")
+    store.write("RESET memory_limit")
+    limits = "SELECT current_setting('memory_limit'), current_setting('max_temp_directory_size')"
+    before = store.query(limits)
+    assert store.query("SELECT sum(size) > 0 FROM duckdb_temporary_files()") == [(True,)]
+    store.trim()
+    assert store.query(limits) == before
+    assert store.query("SELECT count(*) FROM scores") == [(20_000,)]
+    store.close()
+
+
 def test_a_second_process_is_told_who_owns_the_file(path: Path) -> None:
     store = Store(path)
     code = f"from monitor.store import Store; Store({str(path)!r})"
