@@ -28,6 +28,7 @@ from collectors.spool import bind, load_key
 from collectors.spool_reader import Entry as SpoolEntry
 from collectors.spool_reader import Reader, erase, follow
 from collectors.wire import Capture, Counters, Gap
+from monitor import heap
 from monitor.addresses import host_port, is_loopback
 from monitor.candidate import Identity, Leg
 from monitor.capabilities import Capabilities
@@ -211,6 +212,7 @@ async def _feed(
     config: Config, reader: Reader, pipeline: Pipeline, settling: Settling, service: Service
 ) -> None:
     await pipeline.warm_up(service.load_models)
+    heap.freeze()
     service.attach(settling)
     decoding = Decoding(
         session_header=config.sampling.header,

@@ -12,6 +12,7 @@ from typing import Any
 from collectors.exchanges import Decoding
 from collectors.kafka_records import Sealer
 from collectors.kafka_topic import EXCHANGES, SCORES, Consumer, Message, Producer, Received
+from monitor import heap
 from monitor.app import evaluations_of, incoming, probe_for_ever, watch
 from monitor.candidate import Identity, Leg
 from monitor.capabilities import Capabilities
@@ -156,6 +157,7 @@ class Scoring:
 
     async def _feed(self) -> None:
         await self.pipeline.warm_up(self._judging.load_models)
+        heap.freeze()
         self._loaded = True
         await topics_of(self._replica)
         while True:
