@@ -15,7 +15,7 @@ from typing import Protocol
 
 from collectors.counters import CELL, EVERY_DROPPED, Board
 from collectors.settings import NEVER_CAPTURED, Settings
-from collectors.wire import Exchange, Fields
+from collectors.wire import Exchange, Fields, Packed, numbered, pack
 from monitor.sampling import positions
 
 MARKER = "x-tailgate-mirror"
@@ -83,7 +83,7 @@ class Sink(Protocol):
     released: int
     used: int
 
-    def offer(self, item: Exchange) -> None: ...
+    def offer(self, item: Packed) -> None: ...
     def __len__(self) -> int: ...
 
 
@@ -124,6 +124,7 @@ class Admission:
             self._captured - _SPECIAL
         )
         self.response_fields = finder(_RESPONSE_CAPTURED)
+        self._pack = packing(settings)
         self._half_items = settings.max_queue_items * _WATERMARK
         self._half_bytes = settings.max_queue_bytes * _WATERMARK
         self._half_spool = settings.spool_max_bytes * _WATERMARK
@@ -200,8 +201,9 @@ class Admission:
         if len(self._sink) >= self._max_items:
             self.drop(exchange, "queue_full")
             return
+        packed = self._pack(exchange)
         self.observing -= 1
-        self._sink.offer(exchange)
+        self._sink.offer(packed)
 
     def _where(self, head: bytes) -> float:
         fields: Fields | None = None
@@ -282,20 +284,22 @@ def captured_names(settings: Settings) -> frozenset[str]:
     return frozenset(names - NEVER_CAPTURED)
 
 
-def numbering(settings: Settings) -> Callable[[Exchange, int], tuple[Exchange, str | None]]:
-    """Numbers an exchange and names its data subject, if its header is configured and sent.
+def packing(settings: Settings) -> Callable[[Exchange], Packed]:
+    """Packs an exchange and names its data subject, if its header is configured and sent."""
+    if settings.subject_header is None:
+        return pack
+    subject = settings.subject_header.lower().encode()
 
-    For the spool; runs in the writer's thread.
-    """
-    subject = settings.subject_header.lower().encode() if settings.subject_header else None
+    def named(exchange: Exchange) -> Packed:
+        value = exchange.fields.get(subject)
+        return pack(exchange, None if value is None else _text(value))
 
-    def numbered(exchange: Exchange, number: int) -> tuple[Exchange, str | None]:
-        exchange.number = number
-        if subject is None or subject not in exchange.fields:
-            return exchange, None
-        return exchange, _text(exchange.fields[subject])
+    return named
 
-    return numbered
+
+def numbering(packed: Packed, number: int) -> tuple[bytes, str | None]:
+    """What the spool's writer renders, in its thread."""
+    return numbered(packed, number), packed.subject
 
 
 def _text(value: bytes) -> str:

@@ -349,8 +349,8 @@ class Observer:
         self._admission.drop(exchange, reason)
 
     def _finish(self, exchange: Exchange) -> None:
+        self._admission.finish(exchange)  # first: what it cannot encode is still there to be dropped
         self._exchange = None
-        self._admission.finish(exchange)
 
     def closed(self, outcome: str, now: int) -> None:
         """The connection ended: `client_left`, `upstream_reset`, `upstream_closed` or `shutdown`."""

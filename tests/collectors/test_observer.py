@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collectors.admission import Admission, numbering, path_of
+from collectors.admission import Admission, path_of
 from collectors.counters import CELL, DROPPED, EXCLUDED, Board
 from collectors.observer import Observer
 from collectors.settings import Boost, Settings
-from collectors.wire import Capture, Exchange, capture_of
+from collectors.wire import Capture, capture_of
 from monitor.sampling import position
 from tests.collectors.harness import answer, chunked, request
+from tests.fuzz.sink import Sink
 
 OK = answer()
-
-
-@dataclass
-class Sink:
-    """Keeps what is handed over, as the queue does."""
-
-    items: list[Exchange] = field(default_factory=list)
-    released: int = 0
-    used: int = 0
-
-    def offer(self, item: Exchange) -> None:
-        self.items.append(item)
-
-    def __len__(self) -> int:
-        return len(self.items)
 
 
 class Bench:
@@ -55,9 +40,7 @@ class Bench:
 
     def captures(self) -> list[Capture]:
         """What a reader of the spool would get."""
-        numbered = numbering(self.settings)
-        exchanges = [numbered(item, number)[0] for number, item in enumerate(self.sink.items, 1)]
-        return [capture_of(exchange, "w0-a") for exchange in exchanges]
+        return [capture_of(exchange, "w0-a") for exchange in self.sink.items]
 
     def count(self, name: str) -> int:
         return self.board.total(name)
@@ -247,3 +230,13 @@ def test_a_clock_that_is_set_back_changes_no_duration(monkeypatch: pytest.Monkey
     captures = bench.captures()
     assert [capture.received_at for capture in captures] == [2e9, 1e9]
     assert [capture.duration_us for capture in captures] == [1, 1]
+
+
+def test_what_cannot_be_encoded_is_dropped_and_counted() -> None:
+    bench = Bench().play((">", request()))
+    assert bench.observer._exchange is not None
+    bench.observer._exchange.number = 1 << 70
+    with pytest.raises(OverflowError):
+        bench.play(("<", OK))
+    bench.observer.stop("observer_error")
+    assert (bench.count("dropped:observer_error"), bench.balance()) == (1, 0)

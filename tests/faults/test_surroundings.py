@@ -35,9 +35,11 @@ TURN = [("send", POST), ("read", len(OK))]
 ANSWERS = [("read", len(POST)), ("send", OK), ("end",)]
 BROKEN_OBSERVER = """
 import runpy
-from collectors.observer import Observer
-def request(self, data, now): raise ZeroDivisionError("on purpose")
-Observer.request = request
+import httptools
+class Broken:
+    def __init__(self, tape): pass
+    def feed_data(self, data): raise ZeroDivisionError("on purpose")
+httptools.HttpRequestParser = Broken
 runpy.run_module("collectors.capture", run_name="__main__")
 """
 

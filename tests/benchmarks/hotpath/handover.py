@@ -1,7 +1,7 @@
 """What the event loop pays to hand one exchange over, with the writer's thread at work.
 
-Only `Admission.finish` runs in the loop: a bound is checked and a reference appended. Rendering,
-sealing, writing and syncing are the thread's.
+Only `Admission.finish` runs in the loop: a bound is checked, the exchange encoded and appended. Sealing,
+writing and syncing are the thread's.
 """
 
 from __future__ import annotations

