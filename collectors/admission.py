@@ -11,7 +11,7 @@ import random
 import re
 from collections.abc import Callable, Iterable
 from time import time
-from typing import Protocol
+from typing import Final, Protocol
 
 from collectors.counters import CELL, EVERY_DROPPED, Board
 from collectors.settings import NEVER_CAPTURED, Settings
@@ -27,10 +27,14 @@ _RESPONSE_CAPTURED = ("content-type", "content-encoding", "x-request-id")
 _WATERMARK = 0.5
 _FLOOR = 0.1
 
-_NOT_SAMPLED, _SAMPLED, _UNKEYED = CELL["not_sampled"], CELL["sampled"], CELL["unkeyed"]
-_UNSUPPORTED, _MARKED = CELL["excluded:endpoint_unsupported"], CELL["excluded:marked"]
-_MARKER = MARKER.encode()
-_MARKED_AS_SENT = b"\r\n" + _MARKER + b":"  # by our own legs; other spellings are found in the sample
+# Final: a field of the module once compiled, not a look-up by name.
+_NOT_SAMPLED: Final = CELL["not_sampled"]
+_SAMPLED: Final = CELL["sampled"]
+_UNKEYED: Final = CELL["unkeyed"]
+_UNSUPPORTED: Final = CELL["excluded:endpoint_unsupported"]
+_MARKED: Final = CELL["excluded:marked"]
+_MARKER: Final = MARKER.encode()
+_MARKED_AS_SENT: Final = b"\r\n" + _MARKER + b":"  # by our own legs; other spellings are found in the sample
 _NO_LOG = tuple((name.encode(), value) for name, value in NO_LOG.items())
 _CODING = b"transfer-encoding"
 _SPECIAL = frozenset({_MARKER, _CODING, *(name for name, _ in _NO_LOG)})  # fields that may exclude a request

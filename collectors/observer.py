@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import httptools
 
@@ -19,11 +19,16 @@ from collectors.counters import CELL, UNOBSERVED
 from collectors.wire import Exchange
 
 MAX_HEAD_BYTES = 1 << 16
-_BEGIN, _HEADERS, _DONE = object(), object(), object()
-_FINAL = 200  # statuses below are interim
+# Final: a field of the module once compiled, not a look-up by name.
+_BEGIN: Final = object()
+_HEADERS: Final = object()
+_DONE: Final = object()
+_FINAL: Final = 200  # statuses below are interim
 # Events of a message with a body that came in one read.
-_WHOLE_REQUEST, _WHOLE_ANSWER, _WHOLE_UNKEPT_ANSWER = 4, 3, 2
-_H = ord("H")  # no other method begins with it
+_WHOLE_REQUEST: Final = 4
+_WHOLE_ANSWER: Final = 3
+_WHOLE_UNKEPT_ANSWER: Final = 2
+_H: Final = ord("H")  # no other method begins with it
 _framing = finder(("content-length", "transfer-encoding"))
 _STOPS = {reason: CELL[f"unobserved:{reason}"] for reason in UNOBSERVED}
 # What becomes of the exchange under observation when its connection cannot be followed further.

@@ -6,10 +6,11 @@ Counted in a list and moved to the shared board now and then, which is cheaper p
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import Final
 
 from collectors.counters import CELL, OVERHEAD_BUCKETS
 
-_BOUNDS_NS = tuple(round(bound * 1e9) for bound in OVERHEAD_BUCKETS)
+_BOUNDS_NS: Final = tuple(round(bound * 1e9) for bound in OVERHEAD_BUCKETS)
 _FIRST, _SUM = CELL["overhead:0"], CELL["overhead_sum_ns"]
 
 

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic_ns
-from typing import cast
+from typing import Final, cast
 
 from collectors.admission import Admission
 from collectors.counters import CELL
@@ -27,11 +27,11 @@ _HIGH_WATER = 1 << 18
 _LINGER_SECONDS = 2.0
 # Reads are observed in batches: of so many, or as old as this, or at once where one is large, since
 # what waits is held in memory.
-_BATCH = 32
+_BATCH: Final = 32
 _BATCH_SECONDS = 0.005
-_LARGE_READ = 1 << 14
-_ANSWER = -1  # in place of the nanoseconds that a read from the client took on its way
-_CONNECTIONS = CELL["gauge:connections"]
+_LARGE_READ: Final = 1 << 14
+_ANSWER: Final = -1  # in place of the nanoseconds that a read from the client took on its way
+_CONNECTIONS: Final = CELL["gauge:connections"]
 
 
 class Splicer:

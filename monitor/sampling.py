@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
+from typing import Final
 from zlib import crc32
 
-_MODULUS = (1 << 64) - 1
-_SCALE = 1.0 / (1 << 32)
+_MODULUS: Final = (1 << 64) - 1
+_SCALE: Final = 1.0 / (1 << 32)
 
 
 def positions(salt: bytes) -> Callable[[bytes], float]:
