@@ -22,7 +22,7 @@ from urllib.parse import quote
 import httpx
 
 from monitor.config import ClientTLS
-from monitor.lanes import Lanes
+from monitor.lanes import Lanes, head
 from monitor.openai_api import (
     StreamDecoder,
     TokenScore,
@@ -40,6 +40,7 @@ MARKER = "x-tailgate-mirror"
 MAX_ANSWER_BYTES = 16 << 20
 _PATHS = {"chat": "/v1/chat/completions", "text_completion": "/v1/completions", "responses": "/v1/responses"}
 _TOKENIZE = "/tokenize"
+_dumped = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _LONGEST_ID: Final = 200
 _VISIBLE: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 # Scoring prompts needs memory outside vLLM's budget (vllm-project/vllm#5907): few at once, and a
@@ -167,6 +168,7 @@ class Leg:
             trust_env=False,  # no proxy or credential from the environment: only configured addresses
         )
         self._headers = self._client.headers.multi_items()
+        self._heads: dict[str, bytes] = {}
         self._urls = {path: httpx.URL(url + path) for path in (*_PATHS.values(), _TOKENIZE)}
 
     async def __aenter__(self) -> Leg:
@@ -220,11 +222,26 @@ class Leg:
     async def _read(
         self, reading: _Reading, request: Request, body: Mapping[str, Any], request_id: str
     ) -> None:
-        async with self._asked(_PATHS[request.operation], body, request_id) as response:
-            reading.begin(response.status_code, response.headers)
-            async for chunk in response.aiter_raw():
+        """Without a request and an answer of httpx, whose making is a third of what asking costs."""
+        connection = await self._lanes.ask(self._message(_PATHS[request.operation], body, request_id))
+        try:
+            reading.begin(connection.status, connection.fields())
+            while chunk := await connection.piece():
                 if not reading.feed(chunk):
                     return
+        finally:
+            self._lanes.done(connection)
+
+    def _message(self, path: str, body: Mapping[str, Any], request_id: str) -> bytes:
+        """A POST as httpx would write it: only id, length and content differ from one to the next."""
+        if path not in self._heads:
+            url = self._urls[path]
+            headers = [(b"Host", url.netloc), *self._client.headers.raw]
+            self._heads[path] = head(b"POST", url.raw_path, headers)
+        content = _dumped(body).encode()
+        named = f"tailgate-{self.arm}-{header_safe(request_id)}".encode()
+        last = b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (named, len(content))
+        return b"".join((self._heads[path], last, content))
 
     @asynccontextmanager
     async def _asked(

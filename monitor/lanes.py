@@ -11,7 +11,7 @@ import asyncio
 import select
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import httptools
 import httpx
@@ -33,22 +33,26 @@ class Lanes(httpx.AsyncBaseTransport):
         self._host, encrypted = address.host, address.scheme == "https"
         self._port = address.port or (443 if encrypted else 80)
         self._tls = tls if encrypted else None
-        self._free: list[_Connection] = []
-        self._open: set[_Connection] = set()
+        self._free: list[Connection] = []
+        self._open: set[Connection] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The connection is free again once the answer is closed, or closed where that was not whole."""
-        message = _rendered(request)
+        connection = await self.ask(_rendered(request))
+        stream = _Body(self, connection)
+        return httpx.Response(connection.status, headers=connection.headers, stream=stream)
+
+    async def ask(self, message: bytes) -> Connection:
+        """The connection on which a whole request was sent and an answer begins; `done` takes it back."""
         connection = self._reused() or await self._connected()
         try:
             await connection.ask(message)
         except BaseException:
             self.done(connection)
             raise
-        stream = _Body(self, connection)
-        return httpx.Response(connection.status, headers=connection.headers, stream=stream)
+        return connection
 
-    def _reused(self) -> _Connection | None:
+    def _reused(self) -> Connection | None:
         """The last used connection that is still good."""
         while self._free:
             connection = self._free.pop()
@@ -57,12 +61,12 @@ class Lanes(httpx.AsyncBaseTransport):
             self._closed(connection)
         return None
 
-    async def _connected(self) -> _Connection:
+    async def _connected(self) -> Connection:
         create = asyncio.get_running_loop().create_connection
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 _, connection = await create(
-                    _Connection, self._host, self._port, ssl=self._tls, happy_eyeballs_delay=EYEBALLS_SECONDS
+                    Connection, self._host, self._port, ssl=self._tls, happy_eyeballs_delay=EYEBALLS_SECONDS
                 )
         except TimeoutError as error:
             raise httpx.ConnectTimeout(f"no connection in {CONNECT_SECONDS} s") from error
@@ -71,14 +75,14 @@ class Lanes(httpx.AsyncBaseTransport):
         self._open.add(connection)
         return connection
 
-    def done(self, connection: _Connection) -> None:
+    def done(self, connection: Connection) -> None:
         """Take a connection back: for the next request, if the answer on it was whole."""
         if connection.is_whole():
             self._free.append(connection)
         else:
             self._closed(connection)
 
-    def _closed(self, connection: _Connection) -> None:
+    def _closed(self, connection: Connection) -> None:
         self._open.discard(connection)
         connection.close()
 
@@ -91,17 +95,22 @@ class Lanes(httpx.AsyncBaseTransport):
 
 def _rendered(request: httpx.Request) -> bytes:
     """The request's bytes, for one write."""
-    head = [b"%b %b HTTP/1.1" % (request.method.encode(), request.url.raw_path)]
-    head += [b"%b: %b" % header for header in request.headers.raw]
-    if any(byte in line for line in head for byte in _BREAKS):
+    start = head(request.method.encode(), request.url.raw_path, request.headers.raw)
+    return b"%b\r\n%b" % (start, request.content)
+
+
+def head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Request line and headers, each with its end. Raises httpx.LocalProtocolError."""
+    lines = [b"%b %b HTTP/1.1" % (method, target), *(b"%b: %b" % header for header in headers)]
+    if any(byte in line for line in lines for byte in _BREAKS):
         raise httpx.LocalProtocolError("a line break in a header")
-    return b"\r\n".join([*head, b"", request.content])
+    return b"\r\n".join([*lines, b""])
 
 
 class _Body(httpx.AsyncByteStream):
     """An answer's bytes; gives its connection back once it is closed."""
 
-    def __init__(self, lanes: Lanes, connection: _Connection) -> None:
+    def __init__(self, lanes: Lanes, connection: Connection) -> None:
         self._lanes, self._connection = lanes, connection
         self._open = True
 
@@ -115,8 +124,8 @@ class _Body(httpx.AsyncByteStream):
             self._lanes.done(self._connection)
 
 
-class _Connection(asyncio.Protocol):
-    """One request at a time: `ask`, then `piece` until it gives nothing."""
+class Connection(asyncio.Protocol):
+    """One request at a time: `ask`, then `piece` until it gives nothing. `status` and `headers` are the answer's."""
 
     status = 0
     headers: list[tuple[bytes, bytes]]
@@ -140,6 +149,14 @@ class _Connection(asyncio.Protocol):
         """Whether an idle connection is as it was left: a server that goes away makes it readable."""
         unused = time.monotonic() - self._idle_since
         return not self._lost and unused < IDLE_SECONDS and not self._poll.poll(0)
+
+    def fields(self) -> dict[str, str]:
+        """The answer's headers by small names; of one that came twice the values are joined (RFC 9110 5.3)."""
+        found: dict[str, str] = {}
+        for raw, value in self.headers:
+            name, words = raw.lower().decode("latin-1"), value.decode("latin-1")
+            found[name] = f"{found[name]}, {words}" if name in found else words
+        return found
 
     def close(self) -> None:
         self._transport.close()

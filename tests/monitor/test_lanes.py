@@ -8,7 +8,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from monitor.lanes import Lanes
+from monitor.lanes import Connection, Lanes
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 TLS = httpx.create_ssl_context()
@@ -154,3 +154,9 @@ def test_a_header_cannot_smuggle_a_line() -> None:
             return await outcome(client, "http://127.0.0.1:1/")
 
     assert asyncio.run(run()) == "LocalProtocolError"
+
+
+def test_headers_have_small_names_and_one_that_came_twice_has_both_values() -> None:
+    connection = Connection()
+    connection.headers = [(b"Content-Type", b"text/plain"), (b"Via", b"a"), (b"via", b"b")]
+    assert connection.fields() == {"content-type": "text/plain", "via": "a, b"}
