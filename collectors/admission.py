@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from time import time
 from typing import Final, Protocol
 
 from collectors.counters import CELL, EVERY_DROPPED, Board
 from collectors.settings import NEVER_CAPTURED, Settings
-from collectors.wire import Exchange, Fields, Packed, numbered, pack
+from collectors.wire import Exchange, Fields, Packed, pack
 from monitor.sampling import positions
 
 MARKER = "x-tailgate-mirror"
@@ -25,6 +25,8 @@ _ALWAYS_CAPTURED = ("content-type", "content-encoding", "x-request-id", "tracepa
 _RESPONSE_CAPTURED = ("content-type", "content-encoding", "x-request-id")
 # Above this share of a bound of the backlog (open streams are none) the sample is thinned, linearly down to a floor at the bound itself.
 _WATERMARK = 0.5
+_FAST: Final = 32  # waiting, of those that come between two turns of the spool's writer: 640 in a second
+_SMALL: Final = 1 << 15  # bytes of an exchange that the loop encodes itself
 _FLOOR = 0.1
 
 # Final: a field of the module once compiled, not a look-up by name.
@@ -87,8 +89,9 @@ class Sink(Protocol):
     released: int
     used: int
 
-    def offer(self, item: Packed) -> None: ...
-    def __len__(self) -> int: ...
+    @property
+    def queue(self) -> Sized: ...
+    def offer(self, item: Exchange | Packed) -> None: ...
 
 
 class Admission:
@@ -108,7 +111,7 @@ class Admission:
         self.observing = 0
         self._worker = worker
         self._taken = 0  # captured bytes ever; the sink knows how many were released
-        self._sink, self._draw = sink, draw
+        self._sink, self._queue, self._draw = sink, sink.queue, draw
         self._max_bytes = settings.max_queue_bytes
         self._max_in_flight = settings.max_in_flight
         self._max_items = settings.max_queue_items
@@ -128,7 +131,7 @@ class Admission:
             self._captured - _SPECIAL
         )
         self.response_fields = finder(_RESPONSE_CAPTURED)
-        self._pack = packing(settings)
+        self._subject = subject_of(settings)
         self._half_items = settings.max_queue_items * _WATERMARK
         self._half_bytes = settings.max_queue_bytes * _WATERMARK
         self._half_spool = settings.spool_max_bytes * _WATERMARK
@@ -202,12 +205,18 @@ class Admission:
 
     def finish(self, exchange: Exchange) -> None:
         """Hand a finished exchange over."""
-        if len(self._sink) >= self._max_items:
+        waiting = len(self._queue)
+        if waiting >= self._max_items:
             self.drop(exchange, "queue_full")
             return
-        packed = self._pack(exchange)
+        # Where they come fast. At a slow pace the encoder's code would be as cold here as in the thread, and a copy of
+        # megabytes would hold up the loop.
+        item = self._packed(exchange) if waiting >= _FAST and exchange.size <= _SMALL else exchange
         self.observing -= 1
-        self._sink.offer(packed)
+        self._sink.offer(item)
+
+    def _packed(self, exchange: Exchange) -> Packed:
+        return pack(exchange, self._subject(exchange))
 
     def _where(self, head: bytes) -> float:
         fields: Fields | None = None
@@ -251,7 +260,7 @@ class Admission:
     def _keep(self) -> float:
         """The share of the sample to keep under the present pressure."""
         sink = self._sink
-        items, held = len(sink), self._taken - sink.released
+        items, held = len(self._queue), self._taken - sink.released
         if items <= self._half_items and held <= self._half_bytes and sink.used <= self._half_spool:
             return 1.0
         pressure = _WATERMARK * max(
@@ -288,22 +297,28 @@ def captured_names(settings: Settings) -> frozenset[str]:
     return frozenset(names - NEVER_CAPTURED)
 
 
-def packing(settings: Settings) -> Callable[[Exchange], Packed]:
-    """Packs an exchange and names its data subject, if its header is configured and sent."""
-    if settings.subject_header is None:
-        return pack
-    subject = settings.subject_header.lower().encode()
+def subject_of(settings: Settings) -> Callable[[Exchange], str | None]:
+    """Names an exchange's data subject, if its header is configured and sent."""
+    header = settings.subject_header.lower().encode() if settings.subject_header else None
 
-    def named(exchange: Exchange) -> Packed:
-        value = exchange.fields.get(subject)
-        return pack(exchange, None if value is None else _text(value))
+    def subject(exchange: Exchange) -> str | None:
+        value = None if header is None else exchange.fields.get(header)
+        return None if value is None else _text(value)
 
-    return named
+    return subject
 
 
-def numbering(packed: Packed, number: int) -> tuple[bytes, str | None]:
-    """What the spool's writer renders, in its thread."""
-    return numbered(packed, number), packed.subject
+def numbering(settings: Settings) -> Callable[[Exchange | Packed, int], tuple[Exchange | bytes, str | None]]:
+    """Numbers an exchange and names its data subject. For the spool; runs in the writer's thread."""
+    subject = subject_of(settings)
+
+    def numbered(item: Exchange | Packed, number: int) -> tuple[Exchange | bytes, str | None]:
+        if isinstance(item, Packed):
+            return item.numbered(number), item.subject
+        item.number = number
+        return item, subject(item)
+
+    return numbered
 
 
 def _text(value: bytes) -> str:

@@ -1,7 +1,7 @@
 """The durable local hand-over, writing side: bounded queue, one thread, append-only segments.
 
 One stream of segments `<stream>-<number>.seg` per worker incarnation, in one directory for all
-workers. The loop encodes and appends to a deque; sealing, writing and syncing happen here.
+workers. The loop appends to a deque (encoded, where they come fast); sealing, writing and syncing happen here.
 Measured for this shape: 2 us in the loop per exchange, against 30 us for a pipe and up to 83 ms
 for a sync in the loop. Losing the disk never raises: what cannot be written is dropped and counted.
 """
@@ -24,7 +24,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from collectors.wire import Counters, Record, Seal, subject_tag
+from collectors.wire import Counters, Exchange, Record, Seal, subject_tag
 from monitor.errors import ConfigError, ForeignSpool, StoreError
 
 KEY_BYTES = 32
@@ -168,7 +168,7 @@ class Writer(Generic[Item]):
         key: bytes,
         limits: Limits,
         *,
-        render: Callable[[Item, int], tuple[Record | bytes, str | None]],
+        render: Callable[[Item, int], tuple[Record | Exchange | bytes, str | None]],
         account: Callable[[bool], Counters],
         lost: Callable[[str, int], None],
         wrote: Callable[[int], None],
@@ -195,9 +195,6 @@ class Writer(Generic[Item]):
         """Start the threads; call after fork."""
         self._thread.start()
         self._syncer.start()
-
-    def __len__(self) -> int:
-        return len(self.queue)
 
     def offer(self, item: Item) -> None:
         """Take one item; the caller has checked the bounds."""
@@ -262,7 +259,7 @@ class Writer(Generic[Item]):
             self._inherited.clear()
             self._last_account = account
 
-    def _frame(self, record: Record | bytes, subject: str | None = None) -> bytes:
+    def _frame(self, record: Record | Exchange | bytes, subject: str | None = None) -> bytes:
         frame = self._seal.frame(record, self._sequence, subject_tag(self._key, subject) if subject else 0)
         self._sequence += 1
         return frame

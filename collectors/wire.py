@@ -38,7 +38,6 @@ HEADER_BYTES = _UNCHECKED.size + _CHECK.size
 _TAG_BYTES = 16
 _NUMBER = struct.Struct(">BQ")
 _UINT_64 = 0xCF  # msgpack's mark of the eight bytes behind it
-_SMALL = 1 << 15  # bytes of an exchange that the loop encodes itself
 # Two messages of sidecar.max_body_bytes and their marks fit many times over; anything larger is
 # damage that happens to carry a valid header.
 MAX_PAYLOAD = 1 << 30
@@ -203,31 +202,27 @@ _decoder: msgspec.msgpack.Decoder[Record | Exchange] = msgspec.msgpack.Decoder(R
 
 
 class Packed(NamedTuple):
-    """An exchange on its way to the spool: `size` bytes as accounted for, and its data subject, if any.
+    """An encoded exchange on its way to the spool: `size` bytes as accounted for, and its data subject, if any.
 
     `payload` lacks only the number, which the writer's thread gives it.
     """
 
-    payload: bytes | Exchange
+    payload: bytes
     size: int
     subject: str | None = None
 
+    def numbered(self, number: int) -> bytes:
+        """The payload with its number: the last field, which is 0 (one byte) so far."""
+        return self.payload[:-1] + _NUMBER.pack(_UINT_64, number)
+
 
 def pack(exchange: Exchange, subject: str | None = None) -> Packed:
-    """What is queued of a finished exchange.
+    """Encoded at once, while its parts lie in the processor's cache.
 
-    Encoded at once, while its parts lie in the processor's cache: the thread would find them in main memory, at
-    four times the cost, and the loop would fill new memory meanwhile. Large ones are left to it, since a copy of
-    megabytes would hold up the loop.
+    Where exchanges come fast the thread would find them in main memory, at four times the cost, and the loop would
+    fill new memory meanwhile.
     """
-    size = exchange.size
-    return Packed(_encode(exchange) if size <= _SMALL else exchange, size, subject)
-
-
-def numbered(packed: Packed, number: int) -> bytes:
-    """The payload with its number: the last field, which `pack` leaves 0 (one byte)."""
-    payload = packed.payload
-    return (payload if type(payload) is bytes else _encode(payload))[:-1] + _NUMBER.pack(_UINT_64, number)
+    return Packed(_encode(exchange), exchange.size, subject)
 
 
 class Header(NamedTuple):
@@ -274,7 +269,7 @@ class Seal:
         self._aead = AESGCM(derived.digest())
 
     def frame(self, record: Record | Exchange | bytes, sequence: int, subject: int = 0) -> bytes:
-        """One frame, ready to append; of a record, or of a `numbered` exchange."""
+        """One frame, ready to append; of a record, or of a packed and numbered exchange."""
         payload = record if type(record) is bytes else _encode(record)
         kind = COUNTERS if type(record) is Counters else CAPTURE
         head = _UNCHECKED.pack(MAGIC, VERSION, kind, len(payload) + _TAG_BYTES, sequence, subject)

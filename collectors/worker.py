@@ -21,7 +21,7 @@ from collectors.rewriting_client import RewritingClient
 from collectors.settings import Settings
 from collectors.splice import Client, Splicer
 from collectors.spool import Limits, Writer
-from collectors.wire import Counters, Packed
+from collectors.wire import Counters, Exchange, Packed
 
 # The writer thread computes; with the default of 5 ms the loop would wait that long for the GIL.
 _SWITCH_SECONDS = 0.0002
@@ -75,12 +75,12 @@ class Worker:
             now = cells.tolist()
             return account(now, base, stream=stream, worker=index, started_at=started, final=final)
 
-        self.writer: Writer[Packed] = Writer(
+        self.writer: Writer[Exchange | Packed] = Writer(
             Path(settings.spool),
             stream,
             key,
             Limits(settings.spool_max_bytes, settings.spool_max_age_seconds, settings.spool_sync_seconds),
-            render=numbering,
+            render=numbering(settings),
             account=account_now,
             lost=self._lost,
             wrote=self._wrote,
@@ -133,7 +133,7 @@ class Worker:
         cells, writer = self.cells, self.writer
         cells[CELL["gauge:heartbeat"]] = time.monotonic_ns()
         cells[CELL["gauge:in_flight"]] = in_flight
-        cells[CELL["gauge:queue_items"]] = len(writer)
+        cells[CELL["gauge:queue_items"]] = len(writer.queue)
         cells[CELL["gauge:queue_bytes"]] = max(0, self.admission.held)
         cells[CELL["gauge:spool_bytes"]] = writer.used
 

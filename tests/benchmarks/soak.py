@@ -31,14 +31,16 @@ from tests.faults.rig import Rig, eventually, tailgate
 ARRIVALS = ROOT.parent / "shared" / "corpora" / "arrivals"
 CHUNKS, CHUNK_US = 40, 25_000
 BYTES_PER_TOKEN = 4  # of English; the traces count tokens
-MOST_GROWTH_MB_PER_HOUR = 5.0
+MOST_GROWTH_MB_PER_HOUR = 6.0  # a megabyte in ten minutes
 EVERY_SECONDS = 2.0
+FLOOR_SECONDS = 60.0
+MINUTES = 6  # the fewest that have a slope
 SPEEDS = {"conv": 1.0, "code": 5.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Least-squares slope of resident memory over the second half of a run, with 95 % bounds."""
+    """Slope of what a process keeps resident over the second half of a run, with 95 % bounds; megabytes."""
 
     megabytes_per_hour: float
     low: float
@@ -47,18 +49,28 @@ class Growth:
     last: float
 
 
+def floors(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The lowest of each minute. A burst of requests takes memory for seconds and gives it back; what grows is what
+    is left between bursts."""
+    lowest: dict[int, float] = {}
+    for t, megabytes in points:
+        minute = int(t // FLOOR_SECONDS)
+        lowest[minute] = min(megabytes, lowest.get(minute, megabytes))
+    return [(minute * FLOOR_SECONDS, megabytes) for minute, megabytes in sorted(lowest.items())]
+
+
 def growth(points: Sequence[tuple[float, float]]) -> Growth:
-    """Slope of (seconds, megabytes) points; the first half is warm-up and left out."""
-    half = points[len(points) // 2 :]
+    """Least-squares slope of the floors of (seconds, megabytes) points; the first half is warm-up and left out."""
+    minutes = floors(points)
+    half = minutes[len(minutes) // 2 :]
     mean_t = sum(t for t, _ in half) / len(half)
     mean_m = sum(m for _, m in half) / len(half)
     spread = sum((t - mean_t) ** 2 for t, _ in half)
     slope = sum((t - mean_t) * (m - mean_m) for t, m in half) / spread
     residual = sum((m - mean_m - slope * (t - mean_t)) ** 2 for t, m in half)
-    # Neighbouring samples of one process are dependent: ten of them count as one.
-    error = math.sqrt(10 * residual / max(1, len(half) - 2) / spread)
+    error = math.sqrt(residual / max(1, len(half) - 2) / spread)
     hour = 3600.0
-    edge = max(1, len(half) // 10)
+    edge = max(1, len(half) // 5)
     return Growth(
         slope * hour,
         (slope - 1.96 * error) * hour,
@@ -138,7 +150,7 @@ def _watch(rig: Rig, seconds: float) -> dict[int, list[tuple[float, float]]]:
                 points.setdefault(pid, []).append((now, process.rss_megabytes(pid)))
         time.sleep(EVERY_SECONDS)
     # a process that was there for a moment only has no slope
-    return {pid: series for pid, series in points.items() if len(series) >= 10}
+    return {pid: series for pid, series in points.items() if len(floors(series)) >= MINUTES}
 
 
 def _result(

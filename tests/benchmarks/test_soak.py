@@ -3,6 +3,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.benchmarks.soak import growth, write_trace
 
 
@@ -16,6 +18,12 @@ def test_a_warm_up_and_noise_are_no_leak() -> None:
     rng = random.Random(1)
     points = [(t * 2.0, 30 + min(t, 200) * 0.1 + rng.gauss(0, 0.5)) for t in range(900)]
     assert growth(points).low < 0 < growth(points).high
+
+
+def test_memory_that_a_burst_takes_and_gives_back_is_no_growth() -> None:
+    rng = random.Random(1)
+    points = [(t * 2.0, 190 + rng.choice((0, 0, 0, 5, 40)) + t / 450) for t in range(900)]
+    assert (growth(points).low, growth(points).high) == pytest.approx((4, 4), abs=0.3)
 
 
 def test_a_trace_is_sped_up_begun_again_and_cut(tmp_path: Path) -> None:

@@ -233,10 +233,18 @@ def test_a_clock_that_is_set_back_changes_no_duration(monkeypatch: pytest.Monkey
 
 
 def test_what_cannot_be_encoded_is_dropped_and_counted() -> None:
-    bench = Bench().play((">", request()))
+    bench = Bench().play(*[(">", request()), ("<", OK)] * 40, (">", request()))  # fast: encoded by the loop
     assert bench.observer._exchange is not None
     bench.observer._exchange.number = 1 << 70
     with pytest.raises(OverflowError):
         bench.play(("<", OK))
     bench.observer.stop("observer_error")
     assert (bench.count("dropped:observer_error"), bench.balance()) == (1, 0)
+
+
+def test_fast_small_exchanges_are_packed_by_the_loop_and_the_others_by_the_thread() -> None:
+    bench = Bench().play(*[(">", request()), ("<", OK)] * 40)
+    large = b"x" * (1 << 16)
+    bench.play((">", request(large)), ("<", OK))
+    assert [exchange.number for exchange in bench.sink.items] == list(range(1, 42))
+    assert bench.sink.packed == [False] * 32 + [True] * 8 + [False]

@@ -13,7 +13,6 @@ from collectors.wire import (
     Exchange,
     Header,
     Seal,
-    numbered,
     pack,
     pack_header,
     subject_tag,
@@ -112,13 +111,13 @@ def test_counters_say_what_is_pending() -> None:
     assert COUNTS.skipped == {"not_sampled": 3, "thinned": 1}
 
 
-@pytest.mark.parametrize("size", [10, 1 << 20])
-def test_an_exchange_is_packed_without_its_number_and_numbered_by_the_writer(size: int) -> None:
+@pytest.mark.parametrize("number", [1, 1 << 40])
+def test_an_exchange_is_packed_without_its_number_and_numbered_by_the_writer(number: int) -> None:
     exchange = Exchange(
-        b"/v1/completions", {}, 1.0, 1, 2, size, 7.5, 1, response_body=[b"x" * size], status=200, ended=2
+        b"/v1/completions", {}, 1.0, 1, 2, 9, 7.5, 1, response_body=[b"abc"], status=200, ended=2
     )
     packed = pack(exchange, "u1")
-    assert (packed.size, packed.subject, type(packed.payload) is bytes) == (size, "u1", size == 10)
-    for number in (1, 1 << 40):
-        opened = msgspec.msgpack.decode(numbered(packed, number), type=Exchange)
-        assert (opened.number, opened.response_body) == (number, exchange.response_body)
+    assert (packed.size, packed.subject) == (9, "u1")
+    opened = msgspec.msgpack.decode(packed.numbered(number), type=Exchange)
+    exchange.number = number
+    assert opened == exchange

@@ -14,7 +14,13 @@ from tests.benchmarks.hotpath.handover import handover
 from tests.benchmarks.hotpath.measure import PROFILES, Samples, idle, measure, progress
 from tests.benchmarks.hotpath.report import as_json, as_markdown, out_of_reach
 from tests.benchmarks.hotpath.targets import TARGETS, judge
-from tests.benchmarks.hotpath.variants import VARIANTS, Variant, sidecar_as_it_comes
+from tests.benchmarks.hotpath.variants import (
+    VARIANTS,
+    Variant,
+    interpreter,
+    sidecar_as_it_comes,
+    which_python,
+)
 from tests.benchmarks.results import write_result
 
 
@@ -31,8 +37,8 @@ def main() -> int:
     samples = measure(profiles, variants, progress)
     if any(v.name.startswith("tailgate") for v in variants):
         samples["idle"] = {"tailgate": idle(sidecar_as_it_comes)}
-        samples["handover"] = {"tailgate": handover()}
-    notes += _errors(samples)
+        samples["handover"] = {"tailgate": handover(interpreter())}
+    notes += [which_python(), *_errors(samples)]
     outcomes = [judge(target, samples) for target in TARGETS]
     notes += out_of_reach(samples, outcomes)
     markdown = as_markdown({p.name: p.text for p in PROFILES}, samples, outcomes, notes)

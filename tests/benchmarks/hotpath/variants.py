@@ -6,9 +6,9 @@ buffering: the configuration that its own documentation recommends for a reverse
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +18,9 @@ from tests.benchmarks.results import ROOT
 
 ENVOY = ROOT / ".cache" / "envoy" / "bin" / "envoy"
 LITELLM = ROOT / ".cache" / "litellm" / "bin" / "litellm"
+TAILGATE = ROOT / ".cache" / "image" / "bin" / "tailgate"
+"""What the container image carries: the data path compiled, Debian's interpreter."""
+SOURCE = Path(sys.executable).with_name("tailgate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +148,16 @@ def sidecar(place: Place, **settings: object) -> list[str]:
         **{key.replace("_", ".", 1): value for key, value in settings.items()},
     }
     sets = [word for key, value in merged.items() for word in ("--set", f"{key}={value}")]
-    tailgate = str(Path(sys.executable).with_name("tailgate"))
     address = f"127.0.0.1:{place.port}"
-    return [tailgate, "sidecar", "--baseline", place.upstream_url, "--listen", address, *sets]
+    return [
+        str(TAILGATE if TAILGATE.exists() else SOURCE),
+        "sidecar",
+        "--baseline",
+        place.upstream_url,
+        "--listen",
+        address,
+        *sets,
+    ]
 
 
 def sidecar_as_it_comes(place: Place) -> list[str]:
@@ -170,20 +180,24 @@ def ours(fraction: float) -> Callable[[Place], list[str]]:
     return lambda place: sidecar(place, **settings)
 
 
-def interpreted(command: Callable[[Place], list[str]]) -> Callable[[Place], list[str]]:
-    """The same from the source tree, whatever this process runs."""
-    return lambda place: ["env", "-u", "PYTHONPATH", *command(place)]
+def interpreter() -> Path:
+    """The Python that runs the sidecar."""
+    return (TAILGATE if TAILGATE.exists() else SOURCE).with_name("python")
 
 
-def not_compiled() -> str | None:
-    """Why there is nothing compiled to compare the source with; None where there is."""
-    spec = importlib.util.find_spec("collectors.splice")
-    compiled = spec is not None and str(spec.origin).endswith(".so")
-    return (
-        None
-        if compiled
-        else "the data path is not compiled here, it ran as source: make bench-hotpath compiles it"
-    )
+def which_python() -> str:
+    """Which Python that is, in words."""
+    code = "import sys, collectors.splice as s; print(sys.version.split()[0], s.__file__.endswith('.so'))"
+    command = [str(interpreter()), "-c", code]
+    told = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True)
+    version, compiled = told.stdout.split()
+    form = "compiled, as in the image" if compiled == "True" else "interpreted from its source"
+    return f"the sidecar ran {form}, on Python {version} ({interpreter().resolve()})"
+
+
+def from_source(command: Callable[[Place], list[str]]) -> Callable[[Place], list[str]]:
+    """The same as an editable install runs it."""
+    return lambda place: [str(SOURCE), *command(place)[1:]]
 
 
 def _program(path: str | Path, advice: str) -> Callable[[], str | None]:
@@ -196,7 +210,11 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("uvicorn+aiohttp", asgi),
     Variant("tailgate 10 %", ours(0.1)),
     Variant(
-        "tailgate 10 % as source", interpreted(ours(0.1)), not_compiled, profiles=("saturation",), rounds=5
+        "tailgate 10 % as source",
+        from_source(ours(0.1)),
+        _program(TAILGATE, "all of it ran as source: make bench-hotpath builds what the image carries"),
+        profiles=("saturation",),
+        rounds=5,
     ),
     Variant("nginx", nginx, _program("nginx", "not installed: apt-get install nginx-light")),
     Variant("tailgate 100 %", ours(1.0)),
