@@ -1,6 +1,6 @@
 """The Prometheus counters and histograms of the monitor, and the page.
 
-Counters and histograms move when a block is committed; gauges are rendered from one `Board`
+Counters and histograms move when somebody looks, a block of pairs later at the latest; gauges are rendered from one `Board`
 (`board.py`), which the app replaces. Segment labels are capped (`segments_limit`): what does not fit is counted under
 `__other__` and lives on in DuckDB. Aggregate only within one `dimension`: every pair is counted once
 in each of them.
@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 
+from monitor.alike import Kind, Waiting
 from monitor.board import SEGMENT_LABELS, Board, Gauges, Segments, dimension_of
 from monitor.capabilities import Abilities, Capabilities
 from monitor.errors import ConfigError
@@ -32,6 +33,8 @@ from monitor.series import within
 from monitor.signals import SIGNALS
 
 MAX_PACKS = 20
+MOST_WAITING = 256
+"""Pairs that are counted at once, at the latest: a block."""
 Family = TypeVar("Family", Counter, Histogram)
 # OpenTelemetry GenAI advice for gen_ai.client.operation.duration and time_to_first_token.
 DURATION_BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -78,6 +81,7 @@ class Metrics:
         self._rendering = threading.Lock()
         self._pages: dict[bool, tuple[float, bytes]] = {}
         self._children: dict[tuple[object, ...], Any] = {}
+        self._waiting = Waiting()
         self._segment_families()
         self._answer_families()
         self._own_families()
@@ -295,21 +299,32 @@ class Metrics:
         now: float = 0.0,
     ) -> None:
         """Count one scored pair in all its segments. `clean` = its latencies may be compared."""
-        fired = [name for name, score in scored.scores.items() if score.value >= 0.5]
+        fired = tuple(name for name, score in scored.scores.items() if score.value >= 0.5)
         result = "diverge" if diverged else "agree" if scored.scores else "unscored"
-        labels = {self.segments.label(segment, now): dimension_of(segment) for segment in segments}
+        kind = Kind(tuple(segments), result, fired)
         with self._lock:
-            for segment, dimension in labels.items():
-                self._child(self._pairs, dimension, segment, result).inc()
-                for signal in fired:
-                    child = self._child(self._divergences, dimension, segment, signal)
-                    child.inc(1, {"pair_id": _exemplar_id(scored.id)})
-                if clean:
-                    self._observe_latency(dimension, segment, arms)
+            self._waiting.add(kind, scored.id, now, arms if clean else {})
             for role, completion in arms.items():
                 self._observe_answer(role, completion)
             for failure in scored.failures:
                 self._failures.labels(failure.scorer, failure.error_type).inc()
+            if len(self._waiting) >= MOST_WAITING:
+                self._count()
+
+    def _count(self) -> None:
+        """Into the families with the pairs that wait."""
+        for kind, alike in self._waiting.taken():
+            labels = {self.segments.label(each, alike.now): dimension_of(each) for each in kind.segments}
+            exemplar = {"pair_id": _exemplar_id(alike.newest)}
+            for segment, dimension in labels.items():
+                self._child(self._pairs, dimension, segment, kind.result).inc(alike.pairs)
+                for signal in kind.fired:
+                    child = self._child(self._divergences, dimension, segment, signal)
+                    child.inc(alike.pairs - 1)
+                    child.inc(1, exemplar)
+                for family, seconds in ((self._duration, alike.durations), (self._ttft, alike.firsts)):
+                    for role, value in seconds:
+                        self._child(family, dimension, segment, role).observe(value)
 
     def _child(self, family: Family, *labels: str) -> Family:
         """`family.labels` of this route, which alone takes longer than counting in it, remembered."""
@@ -318,33 +333,26 @@ class Metrics:
             child = self._children[family, labels] = family.labels(self.route, *labels)
         return cast("Family", child)
 
-    def _observe_latency(self, dimension: str, segment: str, arms: Mapping[Arm, Completion]) -> None:
-        for role, completion in arms.items():
-            if completion.error_type is None and completion.duration_seconds is not None:
-                self._child(self._duration, dimension, segment, role).observe(completion.duration_seconds)
-                if completion.time_to_first_token_seconds is not None:
-                    first = completion.time_to_first_token_seconds
-                    self._child(self._ttft, dimension, segment, role).observe(first)
-
     def _observe_answer(self, role: Arm, completion: Completion) -> None:
         reason = completion.finish_reason if completion.finish_reason in _FINISH else "other"
-        self._responses.labels(self.route, role, "error" if completion.error_type else reason).inc()
+        self._child(self._responses, role, "error" if completion.error_type else reason).inc()
         if completion.input_tokens:
-            self._tokens.labels(self.route, role, "input").inc(completion.input_tokens)
+            self._child(self._tokens, role, "input").inc(completion.input_tokens)
         if completion.output_tokens:
-            self._tokens.labels(self.route, role, "output").inc(completion.output_tokens)
+            self._child(self._tokens, role, "output").inc(completion.output_tokens)
             if completion.duration_seconds:
-                self._per_token.labels(self.route, role).observe(
+                self._child(self._per_token, role).observe(
                     completion.duration_seconds / completion.output_tokens
                 )
         if completion.server_duration_seconds is not None:
-            self._engine.labels(self.route, role).inc(max(0.0, completion.server_duration_seconds))
+            self._child(self._engine, role).inc(max(0.0, completion.server_duration_seconds))
         if completion.server_queue_seconds is not None:
-            self._queue.labels(self.route, role).inc(max(0.0, completion.server_queue_seconds))
+            self._child(self._queue, role).inc(max(0.0, completion.server_queue_seconds))
 
     def forget(self, before: float) -> None:
         """Take segments without a pair since `before` off the page; one that returns counts from 0 again."""
         with self._lock:
+            self._count()
             for segment in self.segments.forget(before):
                 for family in (self._pairs, self._divergences, self._duration, self._ttft):
                     family.remove_by_labels({"segment": segment})
@@ -373,6 +381,7 @@ class Metrics:
     def _collected(self) -> _Moment:
         """All samples of one moment. Only this is locked: the page is written beside new pairs."""
         with self._lock:
+            self._count()
             return _Moment(within(self.registry.collect(), self._budget, self.route))
 
 

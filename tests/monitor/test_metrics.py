@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.board import Board, Latency
 from monitor.errors import ConfigError
-from monitor.metrics import DURATION_BUCKETS, SERIES_BUDGET, Metrics, series_estimate
+from monitor.metrics import DURATION_BUCKETS, MOST_WAITING, SERIES_BUDGET, Metrics, series_estimate
 from monitor.records import Arm, Completion, Funnel, Score, Segment, SegmentVerdict, State, Verdict
 from monitor.scoring import Scored
 from monitor.signals import SIGNALS
@@ -84,9 +84,20 @@ def test_the_page_is_what_the_library_would_write() -> None:
     metrics = Metrics("r", 5)
     observe(metrics, "all", "task=chat", 'topic="a\\b"', pair="p7")
     metrics.board = board("all", "task=chat")
+    page = metrics.render(openmetrics=True)
     library = generate_latest(metrics.registry)  # type: ignore[no-untyped-call]  # published without annotations
     expected = library.removesuffix(b"# EOF\n")
-    assert metrics.render(openmetrics=True)[: len(expected)] == expected
+    assert page[: len(expected)] == expected
+
+
+def test_pairs_alike_are_counted_together_a_block_of_them_at_the_latest() -> None:
+    metrics = Metrics("r", 5)
+    labels = {"route": "r", "dimension": "all", "segment": "all", "result": "diverge"}
+    for _ in range(MOST_WAITING + 1):
+        observe(metrics, "all")
+    assert metrics.registry.get_sample_value("tailgate_pairs_total", labels) == MOST_WAITING
+    metrics.render(openmetrics=True)
+    assert metrics.registry.get_sample_value("tailgate_pairs_total", labels) == MOST_WAITING + 1
 
 
 def test_segments_beyond_the_cap_are_folded_and_counted() -> None:
