@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Sized
+from collections import deque
+from collections.abc import Callable, Iterable
 from time import time
 from typing import Final, Protocol
 
@@ -26,6 +27,7 @@ _RESPONSE_CAPTURED = ("content-type", "content-encoding", "x-request-id")
 # Above this share of a bound of the backlog (open streams are none) the sample is thinned, linearly down to a floor at the bound itself.
 _WATERMARK = 0.5
 _FAST: Final = 32  # waiting, of those that come between two turns of the spool's writer: 640 in a second
+_WAKE: Final = 128  # waiting, so that it does not sleep until its next turn
 _SMALL: Final = 1 << 15  # bytes of an exchange that the loop encodes itself
 _FLOOR = 0.1
 
@@ -90,8 +92,8 @@ class Sink(Protocol):
     used: int
 
     @property
-    def queue(self) -> Sized: ...
-    def offer(self, item: Exchange | Packed) -> None: ...
+    def queue(self) -> deque[Exchange | Packed]: ...
+    def wake(self) -> None: ...
 
 
 class Admission:
@@ -213,7 +215,9 @@ class Admission:
         # megabytes would hold up the loop.
         item = self._packed(exchange) if waiting >= _FAST and exchange.size <= _SMALL else exchange
         self.observing -= 1
-        self._sink.offer(item)
+        self._queue.append(item)
+        if waiting == _WAKE:
+            self._sink.wake()
 
     def _packed(self, exchange: Exchange) -> Packed:
         return pack(exchange, self._subject(exchange))

@@ -31,7 +31,6 @@ KEY_BYTES = 32
 STORE_ID = "store.id"
 _SEGMENT = re.compile(r"(?P<stream>w\d+-[0-9a-f]+)-(?P<number>\d{6,})\.seg")
 _POLL_SECONDS = 0.05  # a killed worker loses at most what came since the last write
-_WAKE_ITEMS = 128  # do not wait for the next poll when exchanges come fast
 _COUNTERS_SECONDS = 0.1
 _RETRY_SECONDS = 1.0
 _HOUSEKEEPING_SECONDS = 1.0
@@ -155,7 +154,7 @@ class Limits(NamedTuple):
 
 
 class Writer(Generic[Item]):
-    """One worker's stream. `offer` is called in the loop, everything else runs in its thread.
+    """One worker's stream. The loop appends to `queue` within its bounds, everything else runs in the thread.
 
     `render(item, number)` makes the record and names its data subject; `account(final)` makes the
     counters record; `lost(reason, count)` and `wrote(count)` count. They are called in the thread.
@@ -196,12 +195,9 @@ class Writer(Generic[Item]):
         self._thread.start()
         self._syncer.start()
 
-    def offer(self, item: Item) -> None:
-        """Take one item; the caller has checked the bounds."""
-        queue = self.queue
-        queue.append(item)
-        if len(queue) == _WAKE_ITEMS:
-            self._wake.set()
+    def wake(self) -> None:
+        """Do not sleep until the next turn: much is waiting."""
+        self._wake.set()
 
     def close(self, timeout: float = 5.0) -> None:
         """Write what is queued and the final account; wait at most `timeout` seconds."""

@@ -36,6 +36,7 @@ SETS = (
     "xstest_completions",
 )
 AHEAD = 500
+BATCH = 128
 Source = Literal["recorded", "made"]
 
 
@@ -132,7 +133,9 @@ def fill(
     writer.start()
     began = time.monotonic()
     for count, tag in enumerate(tags, 1):
-        writer.offer(Numbered(known[tag % len(known)], tag, time.time()))
+        writer.queue.append(Numbered(known[tag % len(known)], tag, time.time()))
+        if not count % BATCH:
+            writer.wake()
         while count - written > AHEAD or count > rate * (time.monotonic() - began):
             time.sleep(0.01)
     while written < len(tags):

@@ -13,7 +13,7 @@ from collectors.admission import Admission, path_of
 from collectors.counters import CELL, DROPPED, EXCLUDED, Board
 from collectors.observer import Observer
 from collectors.settings import Boost, Settings
-from collectors.wire import Capture, capture_of
+from collectors.wire import Capture, Packed, capture_of
 from monitor.sampling import position
 from tests.collectors.harness import answer, chunked, request
 from tests.fuzz.sink import Sink
@@ -247,4 +247,4 @@ def test_fast_small_exchanges_are_packed_by_the_loop_and_the_others_by_the_threa
     large = b"x" * (1 << 16)
     bench.play((">", request(large)), ("<", OK))
     assert [exchange.number for exchange in bench.sink.items] == list(range(1, 42))
-    assert bench.sink.packed == [False] * 32 + [True] * 8 + [False]
+    assert [isinstance(item, Packed) for item in bench.sink.queue] == [False] * 32 + [True] * 8 + [False]

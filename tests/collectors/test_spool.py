@@ -72,7 +72,7 @@ class Tail:
         """Hand over and wait until it is decided."""
         before = self.written + sum(self.lost.values())
         for item in items:
-            self.writer.offer(item)
+            self.writer.queue.append(item)
         wait_until(lambda: self.written + sum(self.lost.values()) == before + len(items))
 
 
@@ -113,7 +113,7 @@ def test_a_reader_follows_what_is_appended_within_100_ms(tmp_path: Path) -> None
     reader = Reader(tmp_path, KEY)
     with Tail(tmp_path, "w0-a") as tail:
         for at in (1.0, 2.0, 3.0):
-            tail.writer.offer(Item(at))
+            tail.writer.queue.append(Item(at))
             handed = time.monotonic()
             wait_until(lambda: tail.written == at)  # noqa: B023  called at once
             assert time.monotonic() - handed < 0.3  # 50 ms by design; the rest is a busy machine
@@ -298,7 +298,7 @@ def test_a_killed_writer_loses_at_most_what_came_since_the_last_write(tmp_path: 
         "import sys, time; from pathlib import Path; from tests.collectors.test_spool import Tail, Item\n"
         "with Tail(Path(sys.argv[1]), 'w0-a') as tail:\n"
         "  for i in range(1, 100000):\n"
-        "    tail.writer.offer(Item(float(i))); print(i, flush=True); time.sleep(0.001)\n"
+        "    tail.writer.queue.append(Item(float(i))); print(i, flush=True); time.sleep(0.001)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import msgspec
 
 from collectors.admission import numbering
@@ -18,14 +20,16 @@ def unpacked(item: Exchange | Packed, number: int) -> Exchange:
 
 
 class Sink:
-    """Keeps everything, as the spool's reader would decode it, and releases nothing."""
+    """Keeps everything and releases nothing."""
 
     def __init__(self) -> None:
-        self.items: list[Exchange] = []
-        self.queue = self.items
-        self.packed: list[bool] = []  # which of them came encoded
+        self.queue: deque[Exchange | Packed] = deque()
         self.released = self.used = 0
 
-    def offer(self, item: Exchange | Packed) -> None:
-        self.packed.append(isinstance(item, Packed))
-        self.items.append(unpacked(item, len(self.items) + 1))
+    def wake(self) -> None:
+        """Nobody sleeps."""
+
+    @property
+    def items(self) -> list[Exchange]:
+        """What a reader of the spool would get."""
+        return [unpacked(item, number) for number, item in enumerate(self.queue, 1)]
