@@ -2,7 +2,7 @@
 
 One stream of segments `<stream>-<number>.seg` per worker incarnation, in one directory for all
 workers. The loop appends to a deque (encoded, where they come fast); sealing, writing and syncing happen here.
-Measured for this shape: 2 us in the loop per exchange, against 30 us for a pipe and up to 83 ms
+Measured for this shape: 1.5 us in the loop per exchange, against 30 us for a pipe and up to 83 ms
 for a sync in the loop. Losing the disk never raises: what cannot be written is dropped and counted.
 """
 
