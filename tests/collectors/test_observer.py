@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collectors.admission import Admission, path_of
+from collectors.admission import Admission, numbering, path_of
 from collectors.counters import CELL, DROPPED, EXCLUDED, Board
 from collectors.observer import Observer
 from collectors.settings import Boost, Settings
-from collectors.wire import Capture, Packed, capture_of
+from collectors.wire import Capture, Exchange, Packed, capture_of
 from monitor.sampling import position
 from tests.collectors.harness import answer, chunked, request
 from tests.fuzz.sink import Sink
@@ -248,3 +248,10 @@ def test_fast_small_exchanges_are_packed_by_the_loop_and_the_others_by_the_threa
     bench.play((">", request(large)), ("<", OK))
     assert [exchange.number for exchange in bench.sink.items] == list(range(1, 42))
     assert [isinstance(item, Packed) for item in bench.sink.queue] == [False] * 32 + [True] * 8 + [False]
+
+
+def test_a_data_subject_is_named_whoever_packs() -> None:
+    ask = request(headers=["X-User: u1 "])
+    bench = Bench(subject_header="X-User").play(*[(">", ask), ("<", OK)] * 40)
+    rendered = [numbering(bench.settings)(item, 1) for item in bench.sink.queue]
+    assert {(type(record), subject) for record, subject in rendered} == {(Exchange, "u1"), (bytes, "u1")}
