@@ -147,11 +147,13 @@ def phases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
             story.until_known("two")
             story.ask(8)
             seen["other weights"] = story.phase()
+        eventually(lambda: not up(product))  # or the next line would see the one before
         with candidate(port, "--root", "two", "--max-model-len", "60"):
             eventually(lambda: up(product))
             story.ask(4)
             story.ask(8, words=200)
             seen["short"] = story.phase()
+        eventually(lambda: not up(product))
         with candidate(port, "--root", "two", "--fault", "all:shed"):
             eventually(lambda: up(product))
             story.ask(24)
