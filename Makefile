@@ -86,13 +86,17 @@ RIVALS := .cache/rivals/.installed
 COMPILED := .cache/compiled/.installed
 AS_COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.cache/compiled:$(CURDIR)
 PIP := $(BIN)/pip --disable-pip-version-check
-DATA_PATH := pyproject.toml $(wildcard collectors/*.py monitor/*.py)
+TREE := build/tree/.copied
 
-$(COMPILED): $(DATA_PATH) | $(STAMP)
-	rm -rf $(@D) build/compiled
-	mkdir -p build/compiled
-	cp -r pyproject.toml README.md LICENSE monitor collectors build/compiled
-	HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(PIP) install --quiet --no-deps --target $(@D) ./build/compiled
+$(TREE): pyproject.toml $(wildcard collectors/*.py monitor/*.py)
+	rm -rf $(@D)
+	mkdir -p $(@D)
+	cp -r pyproject.toml README.md LICENSE monitor collectors $(@D)
+	touch $@
+
+$(COMPILED): $(TREE) | $(STAMP)
+	rm -rf $(@D)
+	HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(PIP) install --quiet --no-deps --target $(@D) ./$(dir $(TREE))
 	touch $@
 
 # What sidecar.Containerfile makes, on this machine: the same steps with Debian's interpreter, where it can be compiled
@@ -100,13 +104,11 @@ $(COMPILED): $(DATA_PATH) | $(STAMP)
 IMAGE := .cache/image/.installed
 IMAGE_PYTHON ?= $(if $(wildcard /usr/include/python3.1[1-9]/Python.h),/usr/bin/python3,$(PYTHON))
 
-$(IMAGE): $(DATA_PATH) deploy/containers/sidecar-requirements.txt | $(STAMP)
-	rm -rf $(@D) build/image
-	mkdir -p build/image
-	cp -r pyproject.toml README.md LICENSE monitor collectors build/image
+$(IMAGE): $(TREE) deploy/containers/sidecar-requirements.txt | $(STAMP)
+	rm -rf $(@D)
 	$(IMAGE_PYTHON) -m venv --without-pip $(@D)
 	$(PIP) --python $(@D)/bin/python install --quiet -r deploy/containers/sidecar-requirements.txt
-	HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(PIP) --python $(@D)/bin/python install --quiet --no-deps ./build/image
+	HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(PIP) --python $(@D)/bin/python install --quiet --no-deps ./$(dir $(TREE))
 	touch $@
 
 .PHONY: test-compiled

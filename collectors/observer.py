@@ -19,7 +19,6 @@ from collectors.counters import CELL, UNOBSERVED
 from collectors.wire import Exchange
 
 MAX_HEAD_BYTES = 1 << 16
-# Final: a field of the module once compiled, not a look-up by name.
 _BEGIN: Final = object()
 _HEADERS: Final = object()
 _DONE: Final = object()
@@ -32,12 +31,7 @@ _H: Final = ord("H")  # no other method begins with it
 _framing = finder(("content-length", "transfer-encoding"))
 _STOPS = {reason: CELL[f"unobserved:{reason}"] for reason in UNOBSERVED}
 # What becomes of the exchange under observation when its connection cannot be followed further.
-_DROP = {
-    "tunnel": "upgrade",
-    "pipelined": "pipelined",
-    "observer_error": "observer_error",
-    "packets_lost": "packets_lost",
-}
+_DROP = {"tunnel": "upgrade"} | {each: each for each in ("pipelined", "observer_error", "packets_lost")}
 
 
 class _Tape:

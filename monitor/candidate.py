@@ -249,12 +249,8 @@ class Leg:
     ) -> AsyncIterator[httpx.Response]:
         """The answer to a POST while it comes. Straight from the transport: redirects, cookies, credentials and
         hooks, of which a leg wants none, cost httpx a third of the request."""
-        request = httpx.Request(
-            "POST",
-            self._urls[path],
-            json=body,
-            headers=[*self._headers, ("x-request-id", f"tailgate-{self.arm}-{header_safe(request_id)}")],
-        )
+        named = ("x-request-id", f"tailgate-{self.arm}-{header_safe(request_id)}")
+        request = httpx.Request("POST", self._urls[path], json=body, headers=[*self._headers, named])
         response = await self._lanes.handle_async_request(request)
         try:
             yield response

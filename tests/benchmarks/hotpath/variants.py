@@ -150,7 +150,7 @@ def sidecar(place: Place, **settings: object) -> list[str]:
     sets = [word for key, value in merged.items() for word in ("--set", f"{key}={value}")]
     address = f"127.0.0.1:{place.port}"
     return [
-        str(TAILGATE if TAILGATE.exists() else SOURCE),
+        str(program()),
         "sidecar",
         "--baseline",
         place.upstream_url,
@@ -180,9 +180,14 @@ def ours(fraction: float) -> Callable[[Place], list[str]]:
     return lambda place: sidecar(place, **settings)
 
 
+def program() -> Path:
+    """The sidecar as the image carries it, or from its source where that is not built."""
+    return TAILGATE if TAILGATE.exists() else SOURCE
+
+
 def interpreter() -> Path:
     """The Python that runs the sidecar."""
-    return (TAILGATE if TAILGATE.exists() else SOURCE).with_name("python")
+    return program().with_name("python")
 
 
 def which_python() -> str:
