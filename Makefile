@@ -88,7 +88,7 @@ AS_COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.cache/compiled:$(CURDIR)
 PIP := $(BIN)/pip --disable-pip-version-check
 TREE := build/tree/.copied
 
-$(TREE): pyproject.toml $(wildcard collectors/*.py monitor/*.py)
+$(TREE): pyproject.toml $(shell find monitor collectors -name "*.py")
 	rm -rf $(@D)
 	mkdir -p $(@D)
 	cp -r pyproject.toml README.md LICENSE monitor collectors $(@D)
@@ -109,6 +109,15 @@ $(IMAGE): $(TREE) deploy/containers/sidecar-requirements.txt | $(STAMP)
 	$(IMAGE_PYTHON) -m venv --without-pip $(@D)
 	$(PIP) --python $(@D)/bin/python install --quiet -r deploy/containers/sidecar-requirements.txt
 	HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(PIP) --python $(@D)/bin/python install --quiet --no-deps ./$(dir $(TREE))
+	touch $@
+
+# The same of monitor.Containerfile.
+IMAGE_MONITOR := .cache/image-monitor/.installed
+
+$(IMAGE_MONITOR): $(TREE) | $(STAMP)
+	rm -rf $(@D)
+	$(IMAGE_PYTHON) -m venv --without-pip $(@D)
+	HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(PIP) --python $(@D)/bin/python install --quiet './$(dir $(TREE))[kafka,s3]'
 	touch $@
 
 .PHONY: test-compiled
@@ -233,7 +242,7 @@ soak-kafka: $(STAMP) $(TANSU) ## four producers, three monitors, 20 kills, 5 fro
 	$(BIN)/python -m tests.benchmarks.kafka_poison
 
 .PHONY: bench-scale
-bench-scale: $(STAMP) $(TANSU) ## pairs per second and core through spool and Kafka; stores of 1 M and 10 M pairs (15 min)
+bench-scale: $(STAMP) $(TANSU) $(IMAGE_MONITOR) ## pairs per second and core through spool and Kafka; stores of 1 M and 10 M pairs (15 min)
 	$(BIN)/python -m tests.benchmarks.scale
 
 .PHONY: bench-scrapes bench-redaction reference

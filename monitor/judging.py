@@ -1,4 +1,4 @@
-"""One paired exchange to what is kept of it: segments, baseline health, scores; CPU work, run in threads."""
+"""One paired exchange to what is kept of it: segments, baseline health, scores; CPU work."""
 
 from __future__ import annotations
 

@@ -23,6 +23,9 @@ from monitor.settling import Account, Settled
 log = logging.getLogger("tailgate.monitor")
 
 IDLE_SECONDS = 1.0
+MOST_INLINE = 1 << 13
+"""Characters of a pair that is scored in the loop: these take it no longer than another thread may keep the GIL
+(`sys.getswitchinterval`). Longer ones go to a thread."""
 FAULT = "internal_error"
 """Why an exchange was not scored on which our own code failed."""
 
@@ -44,7 +47,7 @@ class Settler(Protocol):
 
 
 class Pipeline:
-    """One route's flow. `feed` from one task, `settle` in another; `judge` runs in a thread."""
+    """One route's flow. `feed` from one task, `settle` in another; `judge` runs in the loop or in a thread."""
 
     def __init__(
         self,
@@ -57,8 +60,9 @@ class Pipeline:
     ) -> None:
         self._pairing, self._judge, self._settler = pairing, judge, settler
         self._idle = idle_seconds
-        # One thread: scoring holds the GIL anyway, and the language detectors load their models once.
         self._scoring = ThreadPoolExecutor(1, thread_name_prefix="scoring")
+        # One at a time: scoring holds the GIL anyway, and its scratch memory is one pair's.
+        self._turn = asyncio.Lock()
         self._queue: asyncio.Queue[tuple[Account, asyncio.Task[Outcome] | None]] = asyncio.Queue(window)
 
     async def warm_up(self, work: Callable[[], None]) -> None:
@@ -75,8 +79,7 @@ class Pipeline:
 
     async def _handle(self, exchange: Exchange) -> Outcome:
         try:
-            paired = await self._pairing.pair(exchange)
-            return await asyncio.get_running_loop().run_in_executor(self._scoring, self._judge, paired)
+            return await self._judged(await self._pairing.pair(exchange))
         except TailgateError:
             raise
         except Exception as error:  # noqa: BLE001  read again after a restart, a fault of ours would come for ever
@@ -84,6 +87,17 @@ class Pipeline:
             # Its words may quote the request.
             log.error("an exchange cannot be scored: %s at\n%s", type(error).__name__, place)
             return Outcome(exchange.id, exchange.received_at, skipped=FAULT)
+
+    async def _judged(self, paired: Paired) -> Outcome:
+        """A short pair is scored between two turns of the loop. A thread would take the GIL at each of the loop's
+        system calls, and each would wait to have it back: that convoy (python/cpython#89977) made three of four
+        context switches and a sixth of what a pair costs."""
+        async with self._turn:
+            if _characters(paired) > MOST_INLINE:
+                return await asyncio.get_running_loop().run_in_executor(self._scoring, self._judge, paired)
+            outcome = self._judge(paired)
+            await asyncio.sleep(0)  # what has come meanwhile is read before the next
+            return outcome
 
     async def settle(self) -> None:
         """Settle records in order, for ever; on cancellation make durable what is whole."""
@@ -105,3 +119,13 @@ class Pipeline:
         if not done:
             await self._settler.flush()
         return await task
+
+
+def _characters(paired: Paired) -> int:
+    """Length of everything that scorers read of a pair."""
+    if paired.pair is None:
+        return 0
+    answers = (paired.pair.baseline, paired.pair.candidate, paired.pair.replay)
+    texts = [message.text for message in paired.exchange.request.messages]
+    texts += [answer.text for answer in answers if answer is not None]
+    return sum(map(len, texts))

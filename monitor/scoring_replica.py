@@ -146,7 +146,7 @@ class Scoring:
                 self._announce()
 
     def judge(self, paired: Paired) -> Outcome:
-        """Score one pair (in a thread)."""
+        """Score one pair (in the loop or a thread, one at a time)."""
         outcome = self._judging.judge(paired)
         if self._evaluations is not None and outcome.kept is not None:
             self._evaluations.offer(paired.exchange, outcome.kept)

@@ -95,7 +95,7 @@ class Service:
         return self.config.candidate.model or (self._identity.model if self._identity else None)
 
     def judge(self, paired: Paired) -> Outcome:
-        """Score one pair (in a thread)."""
+        """Score one pair (in the loop or a thread, one at a time)."""
         outcome = self._judging.judge(paired)
         if self._tell is not None and outcome.kept is not None:
             self._tell(paired.exchange, outcome.kept)

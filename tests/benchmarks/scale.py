@@ -41,12 +41,14 @@ from monitor.score_records import encode, record_of
 from monitor.settling import Account, Settled
 from tests.benchmarks.exchanges import KEY, available, candidate, capture_of, fill, pairs
 from tests.benchmarks.hotpath import process
-from tests.benchmarks.results import figure, write_result
+from tests.benchmarks.results import ROOT, figure, write_result
 from tests.benchmarks.scale_store import Tenants, store_costs
-from tests.faults.rig import eventually, fetch, tailgate
+from tests.faults.rig import TAILGATE, eventually, fetch, tailgate
 from tests.real.kafka_broker import serving
 from tests.real.kafka_fleet import Fleet
 
+IMAGE = ROOT / ".cache" / "image-monitor" / "bin" / "tailgate"
+"""What the container image carries: Debian's interpreter."""
 PAIRS = 3_000
 SAMPLE = 512
 REPLICATION = 3
@@ -152,6 +154,7 @@ def flow(pairs: int) -> Json:
         each["cpu_ratio_per_loop"] = round(each["cpu_ratio"] * kafka["1"]["loop_ms"] / each["loop_ms"], 3)
         each["speed_up"] = round(kafka["1"]["seconds"] / each["seconds"], 2)
     return {
+        "program": "as in the image" if IMAGE.exists() else "from its source",
         "spool": spool,
         "kafka": kafka,
         "targets": {
@@ -165,6 +168,11 @@ def flow(pairs: int) -> Json:
     }
 
 
+def program() -> str:
+    """The monitor as the image carries it, or from its source where that is not built."""
+    return str(IMAGE if IMAGE.exists() else TAILGATE)
+
+
 def through_spool(pairs: int) -> Json:
     """One monitor on one machine."""
     with tempfile.TemporaryDirectory() as name, candidate(available()) as url:
@@ -173,7 +181,13 @@ def through_spool(pairs: int) -> Json:
         key.write_bytes(base64.b64encode(KEY) + b"\n")
         key.chmod(0o600)
         with tailgate(
-            "monitor", directory, 1, candidate_url=url, replay_share=0, candidate_concurrency=CONCURRENCY
+            "monitor",
+            directory,
+            1,
+            program=program(),
+            candidate_url=url,
+            replay_share=0,
+            candidate_concurrency=CONCURRENCY,
         ) as rig:
             _wait(lambda: _answers(rig.http, "/-/ready"))
             warm(directory / "spool", WARM, lambda: rig.funnel()["scored"])
@@ -203,7 +217,15 @@ def through_kafka(pairs: int, monitors: int) -> Json:
         tempfile.TemporaryDirectory(prefix="tailgate-scale-") as name,
         serving(Path(name)) as broker,
         candidate(available()) as url,
-        Fleet(Path(name), broker.address, url, 1, monitors, {"candidate.concurrency": CONCURRENCY}) as fleet,
+        Fleet(
+            Path(name),
+            broker.address,
+            url,
+            1,
+            monitors,
+            {"candidate.concurrency": CONCURRENCY},
+            program=program(),
+        ) as fleet,
     ):
         _wait(lambda: all(fleet.listens(each) for each in fleet.ports))
         _wait(lambda: all(_answers(fleet.ports[each], "/-/ready") for each in fleet.scorers))

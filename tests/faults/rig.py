@@ -81,7 +81,13 @@ def total(samples: dict[str, float], family: str, label: str) -> int:
 
 @contextmanager
 def tailgate(
-    command: str, directory: Path, upstream: int, *, ready: bool = True, **settings: object
+    command: str,
+    directory: Path,
+    upstream: int,
+    *,
+    ready: bool = True,
+    program: str = TAILGATE,
+    **settings: object,
 ) -> Iterator[Rig]:
     """`tailgate COMMAND` on free ports with everything it writes in `directory`.
 
@@ -101,7 +107,7 @@ def tailgate(
     }
     sets = [word for key, value in merged.items() for word in ("--set", f"{key}={value}")]
     directory.mkdir(parents=True, exist_ok=True)
-    with process.running([TAILGATE, command, *sets], directory) as running:
+    with process.running([program, command, *sets], directory) as running:
         if ready:
             process.wait_for_port(http if command == "monitor" else port, running)
         rig = Rig(running, directory, port, admin, http)

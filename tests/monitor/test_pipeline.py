@@ -1,9 +1,12 @@
-"""One exchange that our own code cannot bear is counted; the others, and the monitor, go on."""
+"""Exchanges are scored one at a time, and one that our own code cannot bear is counted: the others go on."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,8 +14,8 @@ import pytest
 from monitor.judging import Judging
 from monitor.ledger import Keys, Outcome
 from monitor.pairing import Paired, Pairing
-from monitor.pipeline import FAULT, Incoming, Pipeline
-from monitor.records import Exchange
+from monitor.pipeline import FAULT, MOST_INLINE, Incoming, Pipeline
+from monitor.records import Exchange, Message
 from monitor.settling import Account, Settled
 from tests.monitor.test_pairing import configured, exchange, with_leg
 from tests.standin.process import running_standin
@@ -37,16 +40,25 @@ class Kept:
         """Nothing to keep."""
 
 
-def settled(*exchanges: Exchange) -> list[Outcome]:
-    """What became of them, with a judge that fails on the second one."""
+Judge = Callable[[Paired], Outcome]
+
+
+def failing_on_the_second(judge: Judge) -> Judge:
+    """A scorer of ours with a defect."""
+
+    def judged(paired: Paired) -> Outcome:
+        if paired.exchange.id == "x2":
+            raise ValueError(PRIVATE)
+        return judge(paired)
+
+    return judged
+
+
+def settled(*exchanges: Exchange, defect: Callable[[Judge], Judge] = failing_on_the_second) -> list[Outcome]:
+    """What became of them."""
     with running_standin() as url:
         config, kept = configured(url), Kept()
-        judging = Judging(config, Keys(b"k" * 32))
-
-        def judge(paired: Paired) -> Outcome:
-            if paired.exchange.id == "x2":
-                raise ValueError(PRIVATE)
-            return judging.judge(paired)
+        judge = defect(Judging(config, Keys(b"k" * 32)).judge)
 
         async def run(candidate: object) -> list[Outcome]:
             pairing = Pairing(config, candidate, None, lambda: 1000, lambda: None)  # type: ignore[arg-type]
@@ -79,3 +91,33 @@ def test_any_id_reaches_the_candidate(given: str) -> None:
     """A client may send any byte in x-request-id; the monitor once died of it, and of it again when it came back."""
     (outcome,) = settled(replace(exchange(), id=given))
     assert (outcome.skipped, outcome.failed) == (None, False)
+
+
+def asking(exchange: Exchange, characters: int) -> Exchange:
+    """The same with a question of so many characters."""
+    question = Message("user", "why? " * (characters // 5))
+    return replace(exchange, request=replace(exchange.request, messages=(question,)))
+
+
+def test_long_pairs_are_scored_beside_the_loop_and_one_at_a_time() -> None:
+    """Whichever thread scores, no other does meanwhile: scorers share scratch memory."""
+    scored: list[tuple[str, bool, bool]] = []
+    free = threading.Lock()
+
+    def watched(judge: Judge) -> Judge:
+        def judged(paired: Paired) -> Outcome:
+            alone = free.acquire(blocking=False)
+            in_loop = threading.current_thread() is threading.main_thread()
+            time.sleep(0.02)
+            scored.append((paired.exchange.id, in_loop, alone))
+            if alone:
+                free.release()
+            return judge(paired)
+
+        return judged
+
+    lengths = {1: 100, 2: 2 * MOST_INLINE, 3: 100, 4: 2 * MOST_INLINE}
+    settled(*(asking(exchange(number=n), length) for n, length in lengths.items()), defect=watched)
+    assert sorted(scored) == [
+        ("x1", True, True), ("x2", False, True), ("x3", True, True), ("x4", False, True),
+    ]  # fmt: skip

@@ -43,6 +43,7 @@ class Fleet:
     scoring: int
     settings: Mapping[str, object] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    program: str = TAILGATE
 
     def __post_init__(self) -> None:
         names = [*(f"shipper{n}" for n in range(self.shippers)), *self.scorers, "evidence"]
@@ -93,7 +94,7 @@ class Fleet:
         told = [w for key, value in (self.overrides | own).items() for w in ("--set", f"{key}={value}")]
         with (self.directory / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [TAILGATE, command, *told], stdout=log, stderr=log, start_new_session=True,
+                [self.program, command, *told], stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, "FLEET_KEY": base64.b64encode(KEY).decode()},
             )  # fmt: skip
 
