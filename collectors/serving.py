@@ -13,6 +13,7 @@ import uvicorn
 
 from monitor.addresses import host_port
 from monitor.errors import ConfigError, Unreachable
+from monitor.http.patience import Patient
 
 try:
     import grpc
@@ -20,6 +21,8 @@ except ImportError as error:  # pragma: no cover  exercised in a venv without th
     raise ConfigError("collect: needs pip install 'tailgate[collect]'") from error
 
 _CONCURRENT_CALLS = 256
+_MOST_CONNECTIONS = 1024
+"""Beyond this uvicorn answers 503, which exporters try again later."""
 _GRACE_SECONDS = 2.0
 
 
@@ -52,12 +55,14 @@ def authorized(given: str, token: str) -> bool:
 
 
 @asynccontextmanager
-async def http_server(app: Any, address: str, key: str) -> AsyncIterator[str]:
+async def http_server(
+    app: Any, address: str, key: str, patience: type[Patient] = Patient
+) -> AsyncIterator[str]:
     """Serves an ASGI application; yields the address in use (port 0 = any)."""
     sock = listener(address, key)
     config = uvicorn.Config(
         app, log_level="warning", lifespan="off", access_log=False, server_header=False,
-        timeout_graceful_shutdown=int(_GRACE_SECONDS),
+        timeout_graceful_shutdown=int(_GRACE_SECONDS), http=patience, limit_concurrency=_MOST_CONNECTIONS,
     )  # fmt: skip
     server = _Quiet(config)
     task = asyncio.create_task(server.serve(sockets=[sock]))
