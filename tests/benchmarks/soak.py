@@ -165,7 +165,7 @@ def _result(
         "requests": sum(report["sent"] for report in reports.values()),
         "lost": lost,
         "funnel": funnel,
-        "memory": [{"megabytes_per_hour": round(g.megabytes_per_hour, 2), "low": round(g.low, 2), "high": round(g.high, 2), "first_mb": round(g.first, 1), "last_mb": round(g.last, 1)} for g in grown],
+        "memory": [{"megabytes_per_hour": round(g.megabytes_per_hour, 2), "low": round(g.low, 2), "high": round(g.high, 2), "first_mb": round(g.first, 1), "last_mb": round(g.last, 1), "floors_mb": [round(m, 1) for _, m in floors(series)]} for g, series in zip(grown, memory.values(), strict=True)],
         "loads": reports,
     }  # fmt: skip
 
