@@ -43,9 +43,10 @@ def write_result(name: str, measured: Mapping[str, Any], *, markdown: str | None
 
 def provenance() -> dict[str, Any]:
     """Commit, machine, command and date of the running process."""
+    # A benchmark of several parts has written results by the time that it writes its last.
+    changed = _git("status", "--porcelain", "--", ".", f":!{RESULTS.relative_to(ROOT)}")
     return {
-        "commit": _git("rev-parse", "--short=12", "HEAD")
-        + ("-dirty" if _git("status", "--porcelain") else ""),
+        "commit": _git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else ""),
         "machine": machine(),
         "command": " ".join(["python", *sys.orig_argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
