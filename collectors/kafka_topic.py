@@ -32,6 +32,8 @@ EXCHANGES, SCORES, SETTLED, LABELS, DECISIONS, DEAD_LETTER = (
     "decisions",
     "dead-letter",
 )
+FIRST_PARTITION = 0
+"""Where `scores`, `settled` and `labels` are read: somebody may have made them with more."""
 ACK_SECONDS = 15.0
 RETRY_SECONDS = 1.0
 POLL_SECONDS = 0.2
@@ -104,7 +106,8 @@ def _reaching(cluster: Cluster, make: Callable[[], T]) -> T:
 def ensure_topics(
     cluster: Cluster, partitions: int, retention_seconds: float, replication: int, max_bytes: int = 20 << 20
 ) -> None:
-    """Create what is missing; topics that exist are left as they are. Raises Unreachable."""
+    """Create what is missing; topics that exist are left as they are, and told of where they have partitions that
+    nobody reads. Raises Unreachable."""
     from kafka.admin import KafkaAdminClient, NewTopic
     from kafka.errors import KafkaError, TopicAlreadyExistsError
 
@@ -121,6 +124,7 @@ def ensure_topics(
     }
     try:
         known = set(admin.list_topics())
+        _tell_of_unread(admin, [cluster.topic(LABELS)] if cluster.topic(LABELS) in known else [])
         for name, (count, settings) in shapes.items():
             if cluster.topic(name) in known:
                 continue
@@ -133,6 +137,17 @@ def ensure_topics(
         raise Unreachable(f"kafka: topics cannot be created: {error}") from error
     finally:
         admin.close()
+
+
+def _tell_of_unread(admin: Any, topics: Sequence[str]) -> None:
+    """What others write to by key goes to any partition."""
+    for topic in admin.describe_topics(topics) if topics else ():
+        if len(topic["partitions"]) > 1:
+            log.warning(
+                "%s has %d partitions, and only partition 0 is read: create it with one, or write to that one",
+                topic["name"],
+                len(topic["partitions"]),
+            )
 
 
 class Producer:
@@ -233,7 +248,7 @@ class Consumer:
         *,
         group: str | None = None,
         session_seconds: float = 30.0,
-        partition: int = 0,
+        partition: int = FIRST_PARTITION,
         start: int = 0,
         epoch: str = "",
     ) -> None:

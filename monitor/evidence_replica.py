@@ -10,7 +10,16 @@ from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any
 
-from collectors.kafka_topic import DECISIONS, SCORES, SETTLED, Consumer, Message, Producer
+from collectors.kafka_topic import (
+    DECISIONS,
+    FIRST_PARTITION,
+    SCORES,
+    SETTLED,
+    Cluster,
+    Consumer,
+    Message,
+    Producer,
+)
 from monitor.app import IDENTITY_SECONDS, settled_ranges, settling_of
 from monitor.candidate import Leg
 from monitor.errors import Unreachable
@@ -110,9 +119,7 @@ class Evidence:
     async def _announce(self) -> None:
         names = tuple(self._fresh)
         settled = await asyncio.to_thread(self._settled, names)
-        topic = self._replica.cluster.topic(SETTLED)
-        messages = [Message(topic, text.encode(), name.encode()) for name, text in settled.items()]
-        await asyncio.to_thread(self._producer.send, messages)
+        await asyncio.to_thread(self._producer.send, announcements(self._replica.cluster, settled))
         self._fresh.difference_update(names)
 
     def _settled(self, names: tuple[str, ...]) -> dict[str, str]:
@@ -149,6 +156,13 @@ async def _look(service: Service, candidate: Leg) -> None:
     while True:
         service.seen(await candidate.identity())
         await asyncio.sleep(IDENTITY_SECONDS)
+
+
+def announcements(cluster: Cluster, settled: Mapping[str, str]) -> list[Message]:
+    """What of each stream is settled, where shippers listen: a topic that a broker made by itself may have more
+    partitions than one, and keys would scatter."""
+    topic = cluster.topic(SETTLED)
+    return [Message(topic, text.encode(), name.encode(), FIRST_PARTITION) for name, text in settled.items()]
 
 
 def _decision(verdict: Verdict) -> dict[str, Any]:

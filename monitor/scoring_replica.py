@@ -11,7 +11,7 @@ from typing import Any
 
 from collectors.exchanges import Decoding
 from collectors.kafka_records import Sealer
-from collectors.kafka_topic import EXCHANGES, SCORES, Consumer, Message, Producer, Received
+from collectors.kafka_topic import EXCHANGES, FIRST_PARTITION, SCORES, Consumer, Message, Producer, Received
 from monitor import heap
 from monitor.app import evaluations_of, incoming, probe_for_ever, watch
 from monitor.candidate import Identity, Leg
@@ -29,8 +29,6 @@ from monitor.settling import Account
 
 log = logging.getLogger("tailgate.scoring")
 
-SCORES_PARTITION = 0
-"""The route's log is one partition: its order is the evidence's."""
 LIMIT = 256
 ANNOUNCE_SECONDS = 1.0
 REPEAT_SECONDS = 60.0
@@ -53,7 +51,8 @@ class Scoring:
         self._producer = producer
         topic, key = replica.cluster.topic(SCORES), config.route.name.encode()
         self.publishing = Publishing(
-            lambda values: producer.send([Message(topic, value, key, SCORES_PARTITION) for value in values]),
+            # the route's log is one partition: its order is the evidence's
+            lambda values: producer.send([Message(topic, value, key, FIRST_PARTITION) for value in values]),
             self._consumer.commit,
         )
         self.identity: Identity | None = None

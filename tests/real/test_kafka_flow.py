@@ -6,6 +6,7 @@ What dies here is dropped without a word, as by SIGKILL: connections, memory and
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ from monitor.config import Config
 from monitor.config_file import load
 from monitor.errors import Unreachable
 from monitor.evidence_log import EPOCH, OFFSET, EvidenceLog
+from monitor.evidence_replica import announcements
 from monitor.judging import Judging
 from monitor.label_topic import LabelTopic
 from monitor.ledger import Keys, Outcome
@@ -156,16 +158,24 @@ class Flow:
             await self.log.take(record.offset, record.value, lambda _reason: None)
 
     def announce(self) -> None:
-        settled = settled_ranges(self.store)
-        topic = self.cluster.topic(SETTLED)
+        settled = {name: each.dump() for name, each in settled_ranges(self.store).items()}
         with suppress(Unreachable):
-            self.client.send(
-                [Message(topic, r.dump().encode(), name.encode()) for name, r in settled.items()]
-            )
+            self.client.send(announcements(self.cluster, settled))
 
     @property
     def ids(self) -> list[str]:
         return [row[0] for row in self.store.query("SELECT id FROM pairs ORDER BY id")]
+
+
+def make_topic(broker: Broker, name: str, partitions: int) -> None:
+    """As somebody else makes it, in another shape."""
+    from kafka.admin import KafkaAdminClient, NewTopic
+
+    admin = KafkaAdminClient(bootstrap_servers=[broker.address])
+    try:
+        admin.create_topics([NewTopic(name, partitions, 1)])
+    finally:
+        admin.close()
 
 
 def outcome_of(stream: str, capture: Capture) -> Outcome:
@@ -191,13 +201,15 @@ async def run(flow: Flow, wanted: int, rng: Random) -> None:
     pytest.fail(f"{len(flow.ids)} of {wanted}, {len(segments(flow.spool))} segments left")
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("seed", "partitions"), [(0, 1), (1, 3)])
 def test_deaths_at_any_moment_lose_nothing_and_count_nothing_twice(
-    tmp_path: Path, broker: Broker, seed: int
+    tmp_path: Path, broker: Broker, seed: int, partitions: int
 ) -> None:
+    """Whoever made the topic on which shippers hear what is settled: Tansu makes it when it is asked for."""
     streams = {f"w{number}-{seed}a": [1_000_000.0 + i / 7 for i in range(150)] for number in range(2)}
     for name, times in streams.items():
         write(tmp_path / "spool", name, *times)
+    make_topic(broker, "t." + SETTLED, partitions)
     flow = Flow(tmp_path, broker)
     asyncio.run(run(flow, 300, Random(seed)))
     funnel = flow.standing.tally.funnel()
@@ -339,6 +351,17 @@ def test_labels_of_the_topic_count_once_and_the_unusable_are_put_aside(
         ("p9", "audit", False, None),
     ]
     assert replica.dead_letters == 2
+
+
+def test_partitions_of_the_labels_topic_that_nobody_reads_are_told_of(
+    broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_topic(broker, "t." + LABELS, 3)
+    with caplog.at_level(logging.WARNING, "tailgate.kafka"):
+        ensure_topics(Cluster((broker.address,), "t."), 1, 3600, 1)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "t.labels has 3 partitions, and only partition 0 is read"
+    ]
 
 
 async def read_labels(replica: Replica, client: KafkaClient, store: Store) -> None:
