@@ -87,7 +87,7 @@ class Received(NamedTuple):
     headers: Sequence[tuple[str, bytes]] = ()
 
 
-def _reaching(cluster: Cluster, make: Callable[[], T]) -> T:
+def reaching(cluster: Cluster, make: Callable[[], T]) -> T:
     """The client, or Unreachable."""
     from kafka.errors import KafkaConfigurationError, KafkaError
 
@@ -103,53 +103,6 @@ def _reaching(cluster: Cluster, make: Callable[[], T]) -> T:
         raise ConfigError(f"kafka.security: {error}") from error
 
 
-def ensure_topics(
-    cluster: Cluster, partitions: int, retention_seconds: float, replication: int, max_bytes: int = 20 << 20
-) -> None:
-    """Create what is missing; topics that exist are left as they are, and told of where they have partitions that
-    nobody reads. Raises Unreachable."""
-    from kafka.admin import KafkaAdminClient, NewTopic
-    from kafka.errors import KafkaError, TopicAlreadyExistsError
-
-    admin = _reaching(cluster, lambda: KafkaAdminClient(**cluster.options))
-    largest = {"max.message.bytes": str(max_bytes)}
-    retention = {"retention.ms": str(int(1000 * retention_seconds)), **largest}
-    shapes: dict[str, tuple[int, dict[str, str]]] = {
-        EXCHANGES: (partitions, retention),
-        SCORES: (1, {"retention.ms": str(7 * 86_400_000), **largest}),
-        SETTLED: (1, {"cleanup.policy": "compact"}),
-        LABELS: (1, {}),
-        DECISIONS: (1, {}),
-        DEAD_LETTER: (1, {}),
-    }
-    try:
-        known = set(admin.list_topics())
-        _tell_of_unread(admin, [cluster.topic(LABELS)] if cluster.topic(LABELS) in known else [])
-        for name, (count, settings) in shapes.items():
-            if cluster.topic(name) in known:
-                continue
-            new = NewTopic(cluster.topic(name), count, replication, topic_configs=settings)
-            try:
-                admin.create_topics([new])
-            except TopicAlreadyExistsError:
-                continue
-    except KafkaError as error:
-        raise Unreachable(f"kafka: topics cannot be created: {error}") from error
-    finally:
-        admin.close()
-
-
-def _tell_of_unread(admin: Any, topics: Sequence[str]) -> None:
-    """What others write to by key goes to any partition."""
-    for topic in admin.describe_topics(topics) if topics else ():
-        if len(topic["partitions"]) > 1:
-            log.warning(
-                "%s has %d partitions, and only partition 0 is read: create it with one, or write to that one",
-                topic["name"],
-                len(topic["partitions"]),
-            )
-
-
 class Producer:
     """Sends batches and waits for all acknowledgements, one batch at a time."""
 
@@ -162,7 +115,7 @@ class Producer:
         if self._client is None:
             from kafka import KafkaProducer
 
-            self._client = _reaching(
+            self._client = reaching(
                 self._cluster,
                 lambda: KafkaProducer(
                     **self._cluster.reading,
@@ -183,7 +136,7 @@ class Producer:
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has. Raises Unreachable."""
-        return len(_reaching(self._cluster, lambda: self._connected().partitions_for(topic)) or ()) or 1
+        return len(reaching(self._cluster, lambda: self._connected().partitions_for(topic)) or ()) or 1
 
     def send(self, messages: Sequence[Message]) -> list[tuple[int, int]]:
         """(partition, offset) of each, acknowledged by all replicas in sync. After Unreachable some may
@@ -271,7 +224,7 @@ class Consumer:
         if self._client is None:
             from kafka import KafkaConsumer, TopicPartition
 
-            client = _reaching(
+            client = reaching(
                 self._cluster,
                 lambda: KafkaConsumer(
                     **self._cluster.reading,

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from collectors.kafka_topic import Cluster, Message, Producer, Received, dead_letter, ensure_topics
+from collectors.kafka_admin import ensure_topics
+from collectors.kafka_topic import Cluster, Message, Producer, Received, dead_letter
 from monitor.config import Config
 from monitor.config_file import secret
 from monitor.errors import BadInput, Unreachable

@@ -23,8 +23,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from collectors.kafka_admin import ensure_topics
 from collectors.kafka_records import Shipment
-from collectors.kafka_topic import DEAD_LETTER, EXCHANGES, Cluster, Consumer, Message, Producer, ensure_topics
+from collectors.kafka_topic import DEAD_LETTER, EXCHANGES, Cluster, Consumer, Message, Producer
 from collectors.spool_reader import Position
 from monitor.config_file import load
 from monitor.replica import Replica

@@ -24,7 +24,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from collectors.kafka_topic import Cluster, ensure_topics
+from collectors.kafka_admin import ensure_topics
+from collectors.kafka_topic import Cluster
 from tests.benchmarks.exchanges import candidate, fill
 from tests.benchmarks.results import write_result
 from tests.real.kafka_broker import Broker, serving

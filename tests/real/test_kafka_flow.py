@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import pytest
 
+from collectors.kafka_admin import ensure_topics
 from collectors.kafka_records import Sealer, Shipment
 from collectors.kafka_topic import (
     DEAD_LETTER,
@@ -28,7 +29,6 @@ from collectors.kafka_topic import (
     Cluster,
     Consumer,
     Message,
-    ensure_topics,
 )
 from collectors.kafka_topic import Producer as KafkaClient
 from collectors.shipper import Shipper
