@@ -36,11 +36,14 @@ def exchanges(model: str) -> list[Exchange]:
 
 
 def forced(baseline: Server, candidate: Server) -> list[Forced]:
+    """The candidate's views of the baseline's second answers; fails with the reason of whichever is missing."""
     config = load(overrides={"candidate.url": candidate.url, "baseline.url": baseline.url}, settings=FORCED)
 
     async def run() -> list[Forced]:
-        pairs = [paired.pair async for paired in shadow(exchanges(candidate.model), config)]
-        return [pair.forced_replay for pair in pairs if pair and pair.forced_replay]
+        found = [paired async for paired in shadow(exchanges(candidate.model), config)]
+        reasons = [(each.skipped, each.replay_skipped, each.forced_skipped) for each in found]
+        assert reasons == [(None, None, None)] * len(ASKED)
+        return [each.pair.forced_replay for each in found if each.pair and each.pair.forced_replay]
 
     return asyncio.run(run())
 
