@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from collectors.kafka_topic import (
@@ -42,7 +41,8 @@ def ensure_topics(
     }
     try:
         known = set(admin.list_topics())
-        _tell_of_unread(admin, [cluster.topic(LABELS)] if cluster.topic(LABELS) in known else [])
+        if cluster.topic(LABELS) in known:
+            _tell_of_unread(admin, cluster.topic(LABELS))
         for name, (count, settings) in shapes.items():
             if cluster.topic(name) in known:
                 continue
@@ -57,12 +57,12 @@ def ensure_topics(
         admin.close()
 
 
-def _tell_of_unread(admin: Any, topics: Sequence[str]) -> None:
+def _tell_of_unread(admin: Any, topic: str) -> None:
     """What others write to by key goes to any partition."""
-    for topic in admin.describe_topics(topics) if topics else ():
-        if len(topic["partitions"]) > 1:
-            log.warning(
-                "%s has %d partitions, and only partition 0 is read: create it with one, or write to that one",
-                topic["name"],
-                len(topic["partitions"]),
-            )
+    (count,) = (len(each["partitions"]) for each in admin.describe_topics([topic]))
+    if count > 1:
+        log.warning(
+            "%s has %d partitions, and only partition 0 is read: create it with one, or write to that one",
+            topic,
+            count,
+        )

@@ -60,6 +60,17 @@ class Broker:
             time.sleep(0.02)
         pytest.fail(f"the broker did not start: {self._log.read_text('utf-8', 'replace')[-500:]}")
 
+    def make_topic(self, name: str, partitions: int) -> None:
+        """As somebody else makes it, where it is missing."""
+        from kafka.admin import KafkaAdminClient, NewTopic
+
+        admin = KafkaAdminClient(bootstrap_servers=[self.address])
+        try:
+            if name not in admin.list_topics():
+                admin.create_topics([NewTopic(name, partitions, 1)])
+        finally:
+            admin.close()
+
     def kill(self) -> None:
         """SIGKILL; everything in it is gone."""
         if self._process is not None:

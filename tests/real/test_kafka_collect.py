@@ -32,12 +32,7 @@ def records(*numbers: int) -> list[bytes]:
 
 
 def produce(broker: Broker, values: list[bytes]) -> None:
-    from kafka.admin import KafkaAdminClient, NewTopic
-
-    admin = KafkaAdminClient(bootstrap_servers=[broker.address])
-    if TOPIC not in admin.list_topics():
-        admin.create_topics([NewTopic(TOPIC, 2, 1)])
-    admin.close()
+    broker.make_topic(TOPIC, 2)
     producer = Producer(Cluster((broker.address,)))
     producer.send([Message(TOPIC, value, partition=number % 2) for number, value in enumerate(values)])
     producer.close()

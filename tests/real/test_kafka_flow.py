@@ -167,17 +167,6 @@ class Flow:
         return [row[0] for row in self.store.query("SELECT id FROM pairs ORDER BY id")]
 
 
-def make_topic(broker: Broker, name: str, partitions: int) -> None:
-    """As somebody else makes it, in another shape."""
-    from kafka.admin import KafkaAdminClient, NewTopic
-
-    admin = KafkaAdminClient(bootstrap_servers=[broker.address])
-    try:
-        admin.create_topics([NewTopic(name, partitions, 1)])
-    finally:
-        admin.close()
-
-
 def outcome_of(stream: str, capture: Capture) -> Outcome:
     name = f"{stream}-{capture.number}"
     made = kept(JUDGING, capture.number, Random(name), at=capture.received_at)
@@ -209,7 +198,7 @@ def test_deaths_at_any_moment_lose_nothing_and_count_nothing_twice(
     streams = {f"w{number}-{seed}a": [1_000_000.0 + i / 7 for i in range(150)] for number in range(2)}
     for name, times in streams.items():
         write(tmp_path / "spool", name, *times)
-    make_topic(broker, "t." + SETTLED, partitions)
+    broker.make_topic("t." + SETTLED, partitions)
     flow = Flow(tmp_path, broker)
     asyncio.run(run(flow, 300, Random(seed)))
     funnel = flow.standing.tally.funnel()
@@ -356,7 +345,7 @@ def test_labels_of_the_topic_count_once_and_the_unusable_are_put_aside(
 def test_partitions_of_the_labels_topic_that_nobody_reads_are_told_of(
     broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    make_topic(broker, "t." + LABELS, 3)
+    broker.make_topic("t." + LABELS, 3)
     with caplog.at_level(logging.WARNING, "tailgate.kafka"):
         ensure_topics(Cluster((broker.address,), "t."), 1, 3600, 1)
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
