@@ -88,6 +88,8 @@ def running(
             "baseline.url": baseline, "candidate.url": candidate, "sidecar.listen": listen, "sidecar.admin": admin,
             "http.listen": http, "store.path": directory / "t.duckdb", "store.text": text, "sampling.fraction": 1.0,
             "replay.max_share_of_traffic": 1.0, "replay.share": 0.5, "privacy.subject": "x-user",
+            # a monitor that was kept waiting gets many at once, and a verdict needs its replays
+            "replay.concurrency": 16,
             **more,
         }  # fmt: skip
         flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]

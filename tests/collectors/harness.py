@@ -241,6 +241,17 @@ def connections(port: int, count: int) -> Iterator[list[socket.socket]]:
         yield [stack.enter_context(connect(port)) for _ in range(count)]
 
 
+def memory_at_rest(pid: int) -> int:
+    """Resident memory of a worker that has started: its port is open, and the sidecar ready, before."""
+    size, calm = resident_bytes(pid), 0
+    while calm < 3:
+        time.sleep(0.05)
+        before, size = size, resident_bytes(pid)
+        asleep = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+        calm = calm + 1 if asleep and size == before else 0
+    return size
+
+
 def resident_bytes(pid: int) -> int:
     """Resident memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])

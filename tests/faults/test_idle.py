@@ -18,6 +18,7 @@ from tests.collectors.harness import (
     Upstream,
     connect,
     connections,
+    memory_at_rest,
     play,
     resident_bytes,
     sidecar,
@@ -45,7 +46,7 @@ def holding() -> Iterator[int]:
 @pytest.mark.skipif(raise_limit() < MANY + 1000, reason=f"{MANY} connections need more file descriptors")
 def test_ten_thousand_idle_connections_are_held_and_a_request_is_served(tmp_path: Path) -> None:
     with holding() as port, sidecar(tmp_path, port) as proxy:
-        before = sum(resident_bytes(pid) for pid in proxy.workers)
+        before = sum(memory_at_rest(pid) for pid in proxy.workers)
         with connections(proxy.port, MANY) as clients:
             wait_until(lambda: proxy.metric(CONNECTIONS) == MANY, 60)
             each = (sum(resident_bytes(pid) for pid in proxy.workers) - before) / MANY

@@ -20,6 +20,7 @@ from tests.collectors.harness import (
     answer,
     connect,
     connections,
+    memory_at_rest,
     play,
     request,
     resident_bytes,
@@ -103,7 +104,7 @@ def _flood(size: int) -> list[tuple[object, ...]]:
 
 def test_a_slow_reader_holds_back_the_upstream_and_not_our_memory(upstream: Upstream, proxy: Sidecar) -> None:
     upstream.script = _flood(100 * MB)
-    before = max(resident_bytes(pid) for pid in proxy.workers)
+    before = max(memory_at_rest(pid) for pid in proxy.workers)
     with connect(proxy.port) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(POST)
@@ -115,7 +116,7 @@ def test_a_slow_reader_holds_back_the_upstream_and_not_our_memory(upstream: Upst
 def test_a_slow_upstream_holds_back_the_uploader(upstream: Upstream, proxy: Sidecar) -> None:
     upstream.script = [("sleep", 1.5)]
     head = request(b"", headers=[f"Content-Length: {100 * MB}"])
-    before = max(resident_bytes(pid) for pid in proxy.workers)
+    before = max(memory_at_rest(pid) for pid in proxy.workers)
     with connect(proxy.port) as client:
         client.settimeout(0.8)
         with pytest.raises(TimeoutError):
@@ -223,7 +224,7 @@ def test_the_workers_drain_when_their_parent_is_killed(upstream: Upstream, proxy
 
 def test_many_idle_connections_are_held_and_cost_little(upstream: Upstream, proxy: Sidecar) -> None:
     upstream.script = [("end",)]
-    before = sum(resident_bytes(pid) for pid in proxy.workers)
+    before = sum(memory_at_rest(pid) for pid in proxy.workers)
     with connections(proxy.port, 300):
         wait_until(lambda: proxy.metric('tailgate_proxy_connections{route="default"}') == 300)
         per_connection = (sum(resident_bytes(pid) for pid in proxy.workers) - before) / 300

@@ -23,6 +23,7 @@ from tests.collectors.harness import (
     answer,
     connect,
     connections,
+    memory_at_rest,
     play,
     request,
     resident_bytes,
@@ -100,7 +101,7 @@ def test_while_the_upstream_does_not_accept_the_client_waits_and_memory_does_not
         stack.enter_context(socket.create_connection(("127.0.0.1", port)))  # the backlog is full
         proxy = stack.enter_context(sidecar(tmp_path, port, workers=1))
         client = stack.enter_context(connect(proxy.port))
-        before = resident_bytes(proxy.workers[0])
+        before = memory_at_rest(proxy.workers[0])
         client.settimeout(0.5)
         with pytest.raises(TimeoutError):
             client.sendall(request(bytes(64 * MB)))

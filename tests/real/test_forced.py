@@ -23,6 +23,9 @@ FORCED = (
     "candidate.generated_share=0",
     "replay.share=1",
     "replay.max_share_of_traffic=1",
+    # both legs ask one server, whose queue of two is as long as it is when a request arrives
+    "candidate.concurrency=1",
+    "replay.concurrency=1",
 )
 
 
