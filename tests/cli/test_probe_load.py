@@ -29,7 +29,8 @@ PACK = f"{{name: load, load: {{concurrency: [{LIGHT}, {HEAVY}], requests: {REQUE
 
 @pytest.fixture
 def rows(start_standin: Callable[[Settings], str], tmp_path: Path) -> dict[str, list[Any]]:
-    """Rows of each arm. Measured again where the healthy arm, which has no tail, shows one: it is the machine's."""
+    """Rows of each arm. Measured again where what has no tail, the healthy arm and the light level, shows one: it is
+    the machine's."""
     pack, trace = tmp_path / "load.yaml", tmp_path / "even.jsonl"
     pack.write_text(PACK)
     # Evenly spaced arrivals keep the light level below eight at once.
@@ -40,7 +41,8 @@ def rows(start_standin: Callable[[Settings], str], tmp_path: Path) -> dict[str, 
         result = CliRunner().invoke(tailgate, [*asked, "--format", "json"], standalone_mode=False)
         found = json.loads(result.stdout)["packs"][0]["load"]
         arms = {arm: [row for row in found if row["arm"] == arm] for arm in ("candidate", "baseline")}
-        if all(row["duration"]["p99"] < QUIET * SECONDS for row in arms["baseline"]):
+        even = [*arms["baseline"], arms["candidate"][0]]
+        if all(row["duration"]["p99"] < QUIET * SECONDS for row in even):
             break
     return arms
 
