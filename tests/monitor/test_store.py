@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.resources import files
@@ -83,6 +84,37 @@ def test_a_snapshot_replaces_the_one_before(path: Path) -> None:
     assert store.snapshot() == Snapshot(2, 5.0, "hash", b"\x00body")
     assert store.query("SELECT count(*) FROM snapshots") == [(1,)]
     store.close()
+
+
+def test_many_snapshots_take_the_room_of_a_few(path: Path) -> None:
+    store = Store(path)
+    for block in range(100):
+        store.commit(Batch(snapshot=Snapshot(block, 5.0, "hash", os.urandom(200_000))))
+    snapshot = store.snapshot()
+    assert snapshot is not None
+    assert (snapshot.block, len(snapshot.body)) == (99, 200_000)
+    assert store.size_bytes() < 50 * 200_000
+    store.close()
+
+
+REWRITTEN = """
+import os, sys
+from pathlib import Path
+from monitor.store import Batch, Store
+from tests.benchmarks.hotpath.process import rss_megabytes
+store, names, sizes = Store(Path(sys.argv[1])), [f"n{n}" for n in range(40)], []
+for value in range(100):
+    counted = {(name, "seen"): value for name in names}
+    store.commit(Batch(funnel=dict.fromkeys(names, value), counters=counted))
+    sizes.append(rss_megabytes(os.getpid()))
+print(sizes[-1] - sizes[len(sizes) // 4])
+"""
+
+
+def test_counters_that_are_written_again_and_again_take_no_memory(path: Path) -> None:
+    command = [sys.executable, "-c", REWRITTEN, str(path)]
+    grown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert float(grown) < 1.5
 
 
 def kept(store: Store, tag: str) -> int:
@@ -179,7 +211,9 @@ def test_a_database_of_the_first_version_is_upgraded_with_its_rows(path: Path) -
         old.execute((files("monitor") / "sql" / MIGRATIONS[0]).read_text())
         old.execute("INSERT INTO meta VALUES ('schema_version', '1'), ('store_id', 'x')")
         old.execute(f"INSERT INTO pairs VALUES ({', '.join('?' * 19)})", list(pair(1)[:19]))
+        old.execute("INSERT INTO snapshots VALUES (7, 5.0, 'hash', 'body')")
     store = Store(path)
+    assert store.snapshot() == Snapshot(7, 5.0, "hash", b"body")
     store.commit(Batch(pairs=[pair(2)]))
     assert store.query("SELECT id, forced FROM pairs ORDER BY seq") == [("p1", None), ("p2", None)]
     store.close()
