@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import tempfile
 import time
@@ -23,6 +22,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from scipy import stats
+
 from tests.benchmarks.hotpath import native, process
 from tests.benchmarks.results import ROOT, write_result
 from tests.faults.comparison import not_served
@@ -33,8 +34,10 @@ CHUNKS, CHUNK_US = 40, 25_000
 BYTES_PER_TOKEN = 4  # of English; the traces count tokens
 MOST_GROWTH_MB_PER_HOUR = 6.0  # a megabyte in ten minutes
 EVERY_SECONDS = 2.0
-FLOOR_SECONDS = 60.0
-MINUTES = 6  # the fewest that have a slope
+# Rows wait in memory for DuckDB's next checkpoint, every 25 to 50 s at this load, and what it frees for the next
+# `Store.trim`: three minutes hold several of both.
+FLOOR_SECONDS = 180.0
+FLOORS = 6  # the fewest whose half has a slope
 SPEEDS = {"conv": 1.0, "code": 5.0}
 
 
@@ -49,35 +52,28 @@ class Growth:
     last: float
 
 
-def floors(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The lowest of each minute. A burst of requests takes memory for seconds and gives it back; what grows is what
-    is left between bursts."""
+def floors(
+    points: Sequence[tuple[float, float]], seconds: float = FLOOR_SECONDS
+) -> list[tuple[float, float]]:
+    """The lowest of each so many seconds. A burst of requests takes memory and gives it back, rows are in memory until
+    they are checkpointed; what grows is what is left then."""
     lowest: dict[int, float] = {}
     for t, megabytes in points:
-        minute = int(t // FLOOR_SECONDS)
-        lowest[minute] = min(megabytes, lowest.get(minute, megabytes))
-    return [(minute * FLOOR_SECONDS, megabytes) for minute, megabytes in sorted(lowest.items())]
+        number = int(t // seconds)
+        lowest[number] = min(megabytes, lowest.get(number, megabytes))
+    return [(number * seconds, megabytes) for number, megabytes in sorted(lowest.items())]
 
 
 def growth(points: Sequence[tuple[float, float]]) -> Growth:
     """Least-squares slope of the floors of (seconds, megabytes) points; the first half is warm-up and left out."""
-    minutes = floors(points)
-    half = minutes[len(minutes) // 2 :]
-    mean_t = sum(t for t, _ in half) / len(half)
-    mean_m = sum(m for _, m in half) / len(half)
-    spread = sum((t - mean_t) ** 2 for t, _ in half)
-    slope = sum((t - mean_t) * (m - mean_m) for t, m in half) / spread
-    residual = sum((m - mean_m - slope * (t - mean_t)) ** 2 for t, m in half)
-    error = math.sqrt(residual / max(1, len(half) - 2) / spread)
-    hour = 3600.0
+    lows = floors(points)
+    half = lows[len(lows) // 2 :]
+    kept = [megabytes for _, megabytes in half]
+    fit = stats.linregress([t / 3600 for t, _ in half], kept)
+    error = float(stats.t.ppf(0.975, len(half) - 2) * fit.stderr)
     edge = max(1, len(half) // 5)
-    return Growth(
-        slope * hour,
-        (slope - 1.96 * error) * hour,
-        (slope + 1.96 * error) * hour,
-        median(m for _, m in half[:edge]),
-        median(m for _, m in half[-edge:]),
-    )
+    slope = float(fit.slope)
+    return Growth(slope, slope - error, slope + error, median(kept[:edge]), median(kept[-edge:]))
 
 
 def write_trace(source: Path, to: Path, speed: float, seconds: float) -> int:
@@ -150,7 +146,7 @@ def _watch(rig: Rig, seconds: float) -> dict[int, list[tuple[float, float]]]:
                 points.setdefault(pid, []).append((now, process.rss_megabytes(pid)))
         time.sleep(EVERY_SECONDS)
     # a process that was there for a moment only has no slope
-    return {pid: series for pid, series in points.items() if len(floors(series)) >= MINUTES}
+    return {pid: series for pid, series in points.items() if len(floors(series)) >= FLOORS}
 
 
 def _result(
@@ -165,7 +161,7 @@ def _result(
         "requests": sum(report["sent"] for report in reports.values()),
         "lost": lost,
         "funnel": funnel,
-        "memory": [{"megabytes_per_hour": round(g.megabytes_per_hour, 2), "low": round(g.low, 2), "high": round(g.high, 2), "first_mb": round(g.first, 1), "last_mb": round(g.last, 1), "floors_mb": [round(m, 1) for _, m in floors(series)]} for g, series in zip(grown, memory.values(), strict=True)],
+        "memory": [{"megabytes_per_hour": round(g.megabytes_per_hour, 2), "low": round(g.low, 2), "high": round(g.high, 2), "first_mb": round(g.first, 1), "last_mb": round(g.last, 1), "floors_mb": [round(m, 1) for _, m in floors(series, 60)]} for g, series in zip(grown, memory.values(), strict=True)],
         "loads": reports,
     }  # fmt: skip
 
