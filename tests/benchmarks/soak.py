@@ -70,7 +70,8 @@ def growth(points: Sequence[tuple[float, float]]) -> Growth:
     half = lows[len(lows) // 2 :]
     kept = [megabytes for _, megabytes in half]
     fit = stats.linregress([t / 3600 for t, _ in half], kept)
-    error = float(stats.t.ppf(0.975, len(half) - 2) * fit.stderr)
+    spread = fit.stderr if len(set(kept)) > 1 else 0.0  # scipy's is nan where nothing moves
+    error = float(stats.t.ppf(0.975, len(half) - 2) * spread)
     edge = max(1, len(half) // 5)
     slope = float(fit.slope)
     return Growth(slope, slope - error, slope + error, median(kept[:edge]), median(kept[-edge:]))

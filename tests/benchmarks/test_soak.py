@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.soak import growth, write_trace
+from tests.benchmarks.soak import Growth, growth, write_trace
 
 
 def test_a_leak_is_seen_through_noise() -> None:
     rng = random.Random(1)
     points = [(t * 2.0, 30 + t * 2.0 * 50 / 3600 + rng.gauss(0, 0.3)) for t in range(900)]
     assert growth(points).low > 5
+
+
+def test_memory_that_never_moves_does_not_grow() -> None:
+    assert growth([(t * 2.0, 22.0) for t in range(900)]) == Growth(0.0, 0.0, 0.0, 22.0, 22.0)
 
 
 def test_a_warm_up_and_noise_are_no_leak() -> None:
