@@ -95,6 +95,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1800)
     parser.add_argument("--speed", type=float, default=1.0, help="of both traces, on top of that")
     arguments = parser.parse_args()
+    if arguments.seconds < FLOORS * FLOOR_SECONDS:
+        parser.error(f"--seconds: at least {FLOORS * FLOOR_SECONDS:.0f}, or memory cannot be judged")
     if not ARRIVALS.is_dir():
         print(f"no arrival traces at {ARRIVALS}", file=sys.stderr)
         return 2
