@@ -158,9 +158,8 @@ class Store:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._local = threading.local()
         self._generation = 0
-        self._written: dict[
-            str, dict[tuple[str, ...], int | str]
-        ] = {}  # by this process, in committed transactions
+        # by this process, in committed transactions; by table
+        self._written: dict[str, dict[tuple[str, ...], int | str]] = {}
         self._gate = _Gate()
         try:
             self._migrate()
