@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import statistics
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 
 from collectors.exchanges import Decoding, exchange_of
 from collectors.packets import program
-from monitor.records import Exchange
+from monitor.records import Completion
 from monitor.standin.settings import Latency, Settings
 from tests.collectors.collecting import TAILGATE, collecting
 from tests.collectors.harness import sidecar, wait_until
@@ -73,15 +72,13 @@ def test_the_tap_sees_what_the_sidecar_sees(upstream: int, tmp_path: Path) -> No
         assert (each.collector, each.request) == ("packets", theirs.request)
         assert each.baseline.text == theirs.baseline.text
         assert (each.baseline.gaps is None) == (theirs.baseline.gaps is None)
-    # of most: a machine that stops for a moment stops one of the two first
-    apart = [seconds(each) - seconds(spliced[each.id]) for each in seen]
-    assert statistics.median(map(abs, apart)) < 0.1
+    # a machine that stops for a moment meets one answer, and one of the two processes first
+    assert [at_once(each.baseline, spliced[each.id].baseline) for each in seen].count(False) <= 1
 
 
-def seconds(exchange: Exchange) -> float:
-    """The answer's duration, which every observer knows."""
-    assert exchange.baseline.duration_seconds is not None
-    return exchange.baseline.duration_seconds
+def at_once(ours: Completion, theirs: Completion) -> bool:
+    """Whether both saw the answer take equally long, as far as two processes on a busy machine do."""
+    return ours.duration_seconds == pytest.approx(theirs.duration_seconds, abs=0.1, rel=0.3)
 
 
 @needs_capability

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from collectors.exchanges import Decoding, exchange_of
-from monitor.records import Completion
+from monitor.records import Completion, Exchange
 from tests.collectors.collecting import Collecting, collecting
 from tests.collectors.harness import sidecar, wait_until
 from tests.real.envoy_server import FIRST, PAUSE, WORDS, Envoy, envoy, model
@@ -50,36 +50,31 @@ def test_a_streamed_answer_is_the_same_exchange_as_the_splice_sees(tmp_path: Pat
         spliced = {c.id: c for c in (exchange_of(c, Decoding(), time.time()) for c in splice.captures())}
         seen = collector.exchanges()
     assert {e.id for e in seen} == set(spliced)
-    both = [(exchange, spliced[exchange.id]) for exchange in seen]
-    for ours, theirs in both:
-        assert (ours.request, what(ours.baseline)) == (theirs.request, what(theirs.baseline))
-        assert what(ours.baseline)[-1] == WORDS - 1
-    # of most answers: a machine that stops for a moment does not stop both processes at once
-    clocks = [(when(ours.baseline), when(theirs.baseline)) for ours, theirs in both]
-    assert statistics.median(abs(a.first - b.first) for a, b in clocks) < FIRST / 2
-    assert statistics.median(a.mean / b.mean for a, b in clocks) == pytest.approx(1, rel=0.2)
-    assert statistics.median(a.middle for a, _ in clocks) == pytest.approx(PAUSE, rel=0.5)
+    for exchange in seen:
+        assert_same(exchange, spliced[exchange.id])
+    # a machine that stops for a moment meets one answer, and one of the two processes first
+    assert [at_once(e.baseline, spliced[e.id].baseline) for e in seen].count(False) <= 1
 
 
-def what(answer: Completion) -> tuple[str, str | None, int]:
-    """What was said, and in how many pieces: the same for every observer."""
-    assert answer.gaps is not None
-    return answer.text, answer.finish_reason, answer.gaps.count
+def assert_same(told: Exchange, spliced: Exchange) -> None:
+    """The request, and of the answer what no clock says."""
+    ours, theirs = told.baseline, spliced.baseline
+    assert told.request == spliced.request
+    assert (ours.text, ours.finish_reason) == (theirs.text, theirs.finish_reason)
+    assert ours.gaps is not None
+    assert theirs.gaps is not None
+    assert (ours.gaps.count, theirs.gaps.count) == (WORDS - 1, WORDS - 1)
 
 
-class Clock(NamedTuple):
-    """Seconds to the first token, and between tokens their mean and median."""
-
-    first: float
-    mean: float
-    middle: float
-
-
-def when(answer: Completion) -> Clock:
-    """The times of an answer, all of which every observer knows."""
-    assert answer.gaps is not None
-    assert answer.time_to_first_token_seconds is not None
-    return Clock(answer.time_to_first_token_seconds, answer.gaps.mean, answer.gaps.p50)
+def at_once(ours: Completion, theirs: Completion) -> bool:
+    """Whether the times agree, as far as two processes on a busy machine do."""
+    assert ours.gaps is not None
+    assert theirs.gaps is not None
+    return (
+        ours.time_to_first_token_seconds == pytest.approx(theirs.time_to_first_token_seconds, abs=FIRST / 2)
+        and ours.gaps.mean == pytest.approx(theirs.gaps.mean, rel=0.2)
+        and ours.gaps.p50 == pytest.approx(PAUSE, rel=0.5)
+    )
 
 
 def test_a_processor_that_is_slow_stopped_or_dead_delays_nobody(tmp_path: Path) -> None:
